@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gasm/base/build_info.hpp"
+
+namespace gasm {
+namespace {
+#include "gasm_build_info.inc"
+}  // namespace
+
+BuildInfo build_info() {
+  return {kVersion, kCommit, kDirty, kBuildType, kCompiler};
+}
+
+}  // namespace gasm
