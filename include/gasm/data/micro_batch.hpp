@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace gasm {
+
+/// What a model is fed: B clips of T frames, on the CPU.
+struct MicroBatch {
+  torch::Tensor clips;   ///< u8 [B, T, 3, H, W], RGB
+  torch::Tensor labels;  ///< i64 [B]; of the mirrored class where swapped
+  std::vector<std::int64_t> samples;  ///< whose pixels and label slot b holds
+  std::int64_t step = 0;
+  std::int64_t epoch = 0;
+  std::int64_t index = 0;  ///< within its step, the same on any rank
+  /// Slots whose own clip could not be decoded and that hold a substitute:
+  /// training counts them like any other, evaluation leaves them out.
+  std::vector<std::int64_t> bad_slots;
+  double decode_s = 0.0;  ///< time spent on reading, decoding, augmenting
+
+  std::int64_t size() const {
+    return static_cast<std::int64_t>(samples.size());
+  }
+  std::int64_t num_bad() const {
+    return static_cast<std::int64_t>(bad_slots.size());
+  }
+};
+
+}  // namespace gasm
