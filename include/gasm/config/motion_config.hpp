@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "gasm/config/field.hpp"
+#include "gasm/config/semantic_config.hpp"
+
+namespace gasm {
+
+enum class MotionKind { i3d_r50, custom };
+constexpr auto choices(MotionKind) {
+  return std::array{Choice{MotionKind::i3d_r50, "i3d_r50"},
+                    Choice{MotionKind::custom, "custom"}};
+}
+
+enum class MotionStage { res2, res3, res4, res5 };
+constexpr auto choices(MotionStage) {
+  return std::array{
+      Choice{MotionStage::res2, "res2"}, Choice{MotionStage::res3, "res3"},
+      Choice{MotionStage::res4, "res4"}, Choice{MotionStage::res5, "res5"}};
+}
+
+enum class MotionInput { rgb, centred };
+constexpr auto choices(MotionInput) {
+  return std::array{Choice{MotionInput::rgb, "rgb"},
+                    Choice{MotionInput::centred, "centred"}};
+}
+
+enum class StemPool { none, max };
+constexpr auto choices(StemPool) {
+  return std::array{Choice{StemPool::none, "none"},
+                    Choice{StemPool::max, "max"}};
+}
+
+enum class TemporalPool { none, after_res2 };
+constexpr auto choices(TemporalPool) {
+  return std::array{Choice{TemporalPool::none, "none"},
+                    Choice{TemporalPool::after_res2, "after_res2"}};
+}
+
+/// The motion stream's backbone, an inflated 3-D residual network.
+///
+/// After loading, stem_width .. temporal_pool always hold the sizes in force:
+/// those of i3d_r50, or the file's own with `kind: custom`. A file that names
+/// i3d_r50 and contradicts it is refused. Lists a stage have one entry for
+/// each of the first stages, res2 first, at least up to `stage`.
+struct MotionConfig {
+  MotionKind kind = MotionKind::i3d_r50;
+  std::optional<std::string> weights;
+  MotionStage stage = MotionStage::res3;
+  std::array<int, 2> grid = {1, 1};
+  BackboneTraining train = BackboneTraining::none;
+  MotionInput input = MotionInput::rgb;
+  std::array<double, 3> mean = {0.45, 0.45, 0.45};
+  std::array<double, 3> std = {0.225, 0.225, 0.225};
+  int stem_width = 64;
+  std::array<int, 3> stem_kernel = {5, 7, 7};
+  std::array<int, 3> stem_stride = {1, 2, 2};
+  StemPool stem_pool = StemPool::max;
+  std::vector<int> widths = {256, 512, 1024, 2048};
+  std::vector<int> inner_widths = {64, 128, 256, 512};
+  std::vector<int> depths = {3, 4, 6, 3};
+  std::vector<std::vector<int>> temporal_kernels = {
+      {3}, {3, 1}, {3, 1}, {1, 3}};
+  TemporalPool temporal_pool = TemporalPool::after_res2;
+
+  template <class Visitor, class Self>
+  static void visit(Visitor& v, Self& self) {
+    v.field("kind", self.kind,
+            "i3d_r50: sizes of the published I3D ResNet-50. custom: the keys "
+            "from stem_width to temporal_pool decide.");
+    v.field("weights", self.weights,
+            "Pretrained weights (safetensors); null: random.");
+    v.field("stage", self.stage, "Stage whose output is taken.");
+    v.field("grid", self.grid,
+            "Places [rows, columns] to which that output is average-pooled; "
+            "[1, 1] pools all.",
+            between(1, 1024));
+    v.field("train", self.train, "Which parameters learn.");
+    v.field("input", self.input,
+            "centred: the clip's mean over time is subtracted, which leaves "
+            "what changes.");
+    v.field("mean", self.mean,
+            "Subtracted from the red, green and blue values (0 to 1).",
+            between(-1e3, 1e3));
+    v.field("std", self.std, "Then divided by these.", above(0));
+    v.field("stem_width", self.stem_width, "Channels of the stem.",
+            between(1, 65536));
+    v.field("stem_kernel", self.stem_kernel,
+            "Kernel [time, height, width] of the stem, odd.", between(1, 63));
+    v.field("stem_stride", self.stem_stride,
+            "Stride [time, height, width] of the stem.", between(1, 63));
+    v.field("stem_pool", self.stem_pool,
+            "max: a max-pooling of kernel 3 and stride 2 in space follows.");
+    v.field("widths", self.widths, "Output channels of each stage.",
+            between(1, 65536).each(1, 4));
+    v.field("inner_widths", self.inner_widths,
+            "Bottleneck channels of each stage.", between(1, 65536).each(1, 4));
+    v.field("depths", self.depths, "Blocks of each stage.",
+            between(1, 1024).each(1, 4));
+    v.field("temporal_kernels", self.temporal_kernels,
+            "For each stage, the temporal kernels of its blocks, odd, "
+            "repeated as often as needed.",
+            between(1, 63).each(1, 4));
+    v.field("temporal_pool", self.temporal_pool,
+            "after_res2: a max-pooling of kernel and stride 2 in time.");
+  }
+};
+
+/// The sizes of the published model; custom keeps those of `config`.
+MotionConfig with_preset_sizes(MotionConfig config);
+
+}  // namespace gasm

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+
+#include "gasm/config/field.hpp"
+
+namespace gasm {
+
+enum class OptimKind { adamw };
+constexpr auto choices(OptimKind) {
+  return std::array{Choice{OptimKind::adamw, "adamw"}};
+}
+
+enum class ScheduleKind { cosine, constant };
+constexpr auto choices(ScheduleKind) {
+  return std::array{Choice{ScheduleKind::cosine, "cosine"},
+                    Choice{ScheduleKind::constant, "constant"}};
+}
+
+struct OptimConfig {
+  OptimKind kind = OptimKind::adamw;
+  double lr = 1e-3;
+  std::array<double, 2> betas = {0.9, 0.999};
+  double eps = 1e-8;
+  double weight_decay = 0.05;
+  ScheduleKind schedule = ScheduleKind::cosine;
+  double warmup_epochs = 1.0;
+  double final_lr_fraction = 0.01;
+  double clip_norm = 1.0;
+  double label_smoothing = 0.1;
+  double backbone_lr_scale = 0.1;
+
+  template <class Visitor, class Self>
+  static void visit(Visitor& v, Self& self) {
+    v.field("kind", self.kind, "Adam with decoupled weight decay.");
+    v.field("lr", self.lr, "Highest learning rate.", between(0, 1e3));
+    v.field("betas", self.betas, "Decay of the first and second moments.",
+            below(1));
+    v.field("eps", self.eps, "Added to the root of the second moment.",
+            above(0));
+    v.field("weight_decay", self.weight_decay,
+            "Decay of matrices; vectors (biases, norms) have none.",
+            between(0, 1e3));
+    v.field("schedule", self.schedule,
+            "Learning rate after the warm-up: cosine to final_lr_fraction, or "
+            "constant.");
+    v.field("warmup_epochs", self.warmup_epochs,
+            "Epochs of linear growth from 0; may be a fraction.",
+            between(0, 1e6));
+    v.field("final_lr_fraction", self.final_lr_fraction,
+            "cosine: last learning rate as a share of lr.", between(0, 1));
+    v.field("clip_norm", self.clip_norm,
+            "Largest norm of the whole gradient; 0: no clipping.", at_least(0));
+    v.field("label_smoothing", self.label_smoothing,
+            "Share of the target spread over all classes.", below(1));
+    v.field("backbone_lr_scale", self.backbone_lr_scale,
+            "Learning rate of backbones that start from pretrained weights, "
+            "as a share of lr.",
+            between(0, 1e3));
+  }
+};
+
+}  // namespace gasm

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+
+#include "gasm/config/field.hpp"
+
+namespace gasm {
+
+enum class Backend { automatic, mpi, nccl };
+constexpr auto choices(Backend) {
+  return std::array{Choice{Backend::automatic, "auto"},
+                    Choice{Backend::mpi, "mpi"}, Choice{Backend::nccl, "nccl"}};
+}
+
+enum class Compression { none, bf16 };
+constexpr auto choices(Compression) {
+  return std::array{Choice{Compression::none, "none"},
+                    Choice{Compression::bf16, "bf16"}};
+}
+
+struct ParallelConfig {
+  Backend backend = Backend::automatic;
+  double bucket_mb = 25;
+  Compression compress = Compression::none;
+  bool zero1 = false;
+  int virtual_ranks = 0;
+
+  template <class Visitor, class Self>
+  static void visit(Visitor& v, Self& self) {
+    v.field("backend", self.backend, "What carries the collectives.");
+    v.field("bucket_mb", self.bucket_mb,
+            "Gradients are reduced in buckets of so many megabytes.",
+            between(0.001, 65536));
+    v.field("compress", self.compress,
+            "Number format of gradients in transit.");
+    v.field("zero1", self.zero1, "Shard the optimiser's state over the ranks.");
+    v.field("virtual_ranks", self.virtual_ranks,
+            "Leaves of the fixed summation tree that makes runs bitwise equal "
+            "at every number of ranks that divides it; 0: off.",
+            between(0, 1 << 20));
+  }
+};
+
+}  // namespace gasm

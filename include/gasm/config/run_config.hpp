@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "gasm/config/checkpoint_config.hpp"
+#include "gasm/config/data_config.hpp"
+#include "gasm/config/field.hpp"
+#include "gasm/config/model_config.hpp"
+#include "gasm/config/optim_config.hpp"
+#include "gasm/config/parallel_config.hpp"
+#include "gasm/config/train_config.hpp"
+
+namespace gasm {
+
+struct IdentityConfig {
+  std::string name = "run";
+  std::string dir = "runs";
+  std::uint64_t seed = 0;
+
+  template <class Visitor, class Self>
+  static void visit(Visitor& v, Self& self) {
+    v.field("name", self.name, "Folder of the run, below dir.", non_empty());
+    v.field("dir", self.dir, "Folder that holds the run folders.", non_empty());
+    v.field("seed", self.seed, "Decides every random draw of the run.");
+  }
+};
+
+struct LogConfig {
+  int every_steps = 10;
+  bool tensorboard = true;
+
+  template <class Visitor, class Self>
+  static void visit(Visitor& v, Self& self) {
+    v.field("every_steps", self.every_steps,
+            "Steps between lines of the log and of metrics.jsonl.",
+            between(1, 1 << 30));
+    v.field("tensorboard", self.tensorboard,
+            "Also write TensorBoard event files.");
+  }
+};
+
+/// Everything that decides a run. The YAML file has these keys; an absent key
+/// keeps the default that stands here.
+struct RunConfig {
+  IdentityConfig run;
+  DataConfig data;
+  ModelConfig model;
+  OptimConfig optim;
+  TrainConfig train;
+  ParallelConfig parallel;
+  CheckpointConfig checkpoint;
+  LogConfig log;
+
+  template <class Visitor, class Self>
+  static void visit(Visitor& v, Self& self) {
+    v.section("run", self.run, "Name, place and seed.");
+    v.section("data", self.data, "What is read, and how clips are made of it.");
+    v.section("model", self.model, "Backbones and fusion.");
+    v.section("optim", self.optim, "Optimiser, schedule and loss.");
+    v.section("train", self.train, "Length, batches and arithmetic.");
+    v.section("parallel", self.parallel, "How ranks work together.");
+    v.section("checkpoint", self.checkpoint, "When to save, what to keep.");
+    v.section("log", self.log, "What is reported.");
+  }
+};
+
+}  // namespace gasm

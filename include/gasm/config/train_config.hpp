@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+#include "gasm/config/field.hpp"
+
+namespace gasm {
+
+enum class Precision { fp32, bf16, fp16 };
+constexpr auto choices(Precision) {
+  return std::array{Choice{Precision::fp32, "fp32"},
+                    Choice{Precision::bf16, "bf16"},
+                    Choice{Precision::fp16, "fp16"}};
+}
+
+struct EarlyStopConfig {
+  int patience = 0;
+  double min_delta = 0.0;
+
+  template <class Visitor, class Self>
+  static void visit(Visitor& v, Self& self) {
+    v.field("patience", self.patience,
+            "Evaluations without a better top-1 after which the run ends; 0: "
+            "never.",
+            between(0, 1 << 20));
+    v.field("min_delta", self.min_delta,
+            "Smallest gain in top-1 (a fraction of 1) that counts as better.",
+            between(0, 1));
+  }
+};
+
+struct TrainConfig {
+  double epochs = 20;
+  std::optional<std::int64_t> steps;
+  std::optional<std::int64_t> stop_after;
+  int global_batch = 64;
+  int micro_batch = 16;
+  Precision precision = Precision::fp32;
+  double eval_every_epochs = 1.0;
+  EarlyStopConfig early_stop;
+  double ema = 0.0;
+  double watchdog_s = 600;
+
+  template <class Visitor, class Self>
+  static void visit(Visitor& v, Self& self) {
+    v.field("epochs", self.epochs, "Passes over the training store.",
+            between(0, 1e6));
+    v.field("steps", self.steps,
+            "Steps of the optimiser; null: as epochs says.", at_least(0));
+    v.field("stop_after", self.stop_after,
+            "End after so many steps as a signal would, with a checkpoint and "
+            "exit code 85; null: never.",
+            at_least(1));
+    v.field("global_batch", self.global_batch,
+            "Clips of one step, over all ranks.", between(1, 1 << 24));
+    v.field("micro_batch", self.micro_batch,
+            "Clips that go through the model at once: the unit of batch "
+            "statistics and of random numbers.",
+            between(1, 1 << 20));
+    v.field("precision", self.precision, "Number format of the arithmetic.");
+    v.field("eval_every_epochs", self.eval_every_epochs,
+            "Epochs between evaluations; 0: only at the end.", between(0, 1e6));
+    v.section("early_stop", self.early_stop, "Ending before the last epoch.");
+    v.field("ema", self.ema,
+            "Decay of the moving average of the weights; 0: none.", below(1));
+    v.field("watchdog_s", self.watchdog_s,
+            "Seconds without progress after which the run ends with exit code "
+            "75; 0: never.",
+            between(0, 1e6));
+  }
+};
+
+}  // namespace gasm
