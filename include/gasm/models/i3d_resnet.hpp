@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <torch/torch.h>
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "gasm/config/motion_config.hpp"
+
+namespace gasm {
+
+/// Time, height, width.
+using Size3 = std::array<std::int64_t, 3>;
+
+/// One residual stage.
+struct I3dStage {
+  std::int64_t depth = 3;
+  std::int64_t inner = 64;          ///< width of conv_a and conv_b
+  std::int64_t outer = 256;         ///< width of conv_c and the shortcut
+  std::int64_t spatial_stride = 1;  ///< of the first block's conv_b
+  /// Temporal kernel (odd) of conv_a in block j: [j % size].
+  std::vector<std::int64_t> temporal_kernels = {3};
+};
+
+/// Sizes of an inflated 3-D ResNet of bottlenecks (Carreira & Zisserman,
+/// 2017; Wang et al., 2018). The defaults are I3D-R50 up to res5.
+struct I3dOptions {
+  std::int64_t stem_width = 64;
+  Size3 stem_kernel = {5, 7, 7};  ///< odd; padded by half
+  Size3 stem_stride = {1, 2, 2};
+  Size3 stem_pool_kernel = {1, 3, 3};  ///< max pool, odd; {1,1,1}: none
+  Size3 stem_pool_stride = {1, 2, 2};
+  std::int64_t temporal_pool = 2;  ///< max pool in time after res2; 1: none
+  std::vector<I3dStage> stages = {{3, 64, 256, 1, {3}},
+                                  {4, 128, 512, 2, {3, 1}},
+                                  {6, 256, 1024, 2, {3, 1}},
+                                  {3, 512, 2048, 2, {1, 3}}};
+  double norm_eps = 1e-5;
+  /// Start of the gain of every bottleneck's last batch norm. 1 as in the
+  /// published code; 0 starts each block as the identity.
+  double last_norm_gain = 1.0;
+};
+
+/// The sizes in force of a configuration, up to its stage: those of its
+/// preset, or its own.
+I3dOptions i3d_options(MotionConfig const& config);
+
+/// 3-D ResNet whose last stage is the tap: stages after it are not built.
+///
+/// Names are those of pytorchvideo: blocks.0.{conv,norm} is the stem,
+/// blocks.1 res2, blocks.2 the temporal pool (no tensors), blocks.3..5
+/// res3..res5, each with res_blocks.J.{branch1_conv, branch1_norm,
+/// branch2.{conv,norm}_{a,b,c}}; branch1 only where the shape changes.
+/// Starts as published: convolutions normal with variance 2 / fan_out
+/// (Kaiming), batch norms gain 1 and shift 0.
+class I3dResNet : public torch::nn::Module {
+ public:
+  explicit I3dResNet(I3dOptions const& options);
+
+  /// clips [B, 3, T, H, W], normalised -> [B, C, T', H', W'] of the tap.
+  at::Tensor forward(at::Tensor const& clips);
+
+  I3dOptions const& options() const { return options_; }
+  std::int64_t out_channels() const { return options_.stages.back().outer; }
+
+ private:
+  I3dOptions options_;
+  torch::nn::ModuleList blocks_;
+};
+
+/// T', H', W' of the tap for clips of T frames of H x W pixels. Throws if
+/// nothing is left.
+Size3 i3d_output_size(I3dOptions const& options, Size3 const& clip);
+
+/// features [B, C, M, H', W'] -> [B, M, rows * columns, C]: the mean over
+/// space for a 1 x 1 grid, else the adaptive average (bins from
+/// floor(i H' / rows) to ceil((i + 1) H' / rows)), row-major.
+at::Tensor pool_to_grid(at::Tensor const& features, std::int64_t rows,
+                        std::int64_t columns);
+
+}  // namespace gasm

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "gasm/models/gasm_cast.hpp"
+#include "gasm/models/i3d_resnet.hpp"
+#include "gasm/models/video_model.hpp"
+#include "gasm/models/vit.hpp"
+
+namespace gasm {
+
+/// Multiply-accumulates of matrix products and convolutions (what papers
+/// call FLOPs); norms, activations and softmax are not counted.
+double vit_macs(VitOptions const& options, std::int64_t height_px,
+                std::int64_t width_px);  ///< of one image
+double i3d_macs(I3dOptions const& options, Size3 const& clip);  ///< one clip
+double fusion_macs(FusionSpec const& spec);                     ///< one clip
+
+/// Sizes of one part of a model.
+struct PartSummary {
+  std::string name;
+  std::int64_t parameters = 0;
+  std::int64_t trainable = 0;
+  double macs = 0.0;  ///< of one clip, forward
+};
+
+/// semantic_backbone, motion_backbone (where built), gasm_cast, total.
+std::vector<PartSummary> describe(VideoModel& model);
+
+/// One line a part: "gasm_cast  14,350,000 parameters (14,350,000
+/// trainable), 1.23 GMAC a clip".
+std::string summary_text(std::vector<PartSummary> const& parts);
+
+enum class WeightDecay { off, on };
+enum class ModelPart { semantic_backbone, motion_backbone, fusion };
+
+/// How the optimiser treats one parameter.
+struct ParameterInfo {
+  std::string name;
+  at::Tensor parameter;
+  WeightDecay decay = WeightDecay::off;
+  ModelPart part = ModelPart::fusion;  ///< backbones may learn more slowly
+};
+
+/// The parameters that take a gradient, in registration order (the same on
+/// every rank). Decay is on for the weights of linear layers and
+/// convolutions, that is: at least two dimensions and a name that ends in
+/// ".weight". It is off for biases, norms, LayerScale and similarity gains,
+/// CLS and register tokens, position embeddings, bias tables and pos_gain.
+std::vector<ParameterInfo> parameter_groups(torch::nn::Module const& model);
+
+}  // namespace gasm

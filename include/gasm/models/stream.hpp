@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "gasm/models/batch_norm.hpp"
+#include "gasm/models/graph_attention.hpp"
+#include "gasm/models/trace.hpp"
+
+namespace gasm {
+
+struct FusionSpec;
+
+/// One modality before fusion: standardisation, input projection, position
+/// embeddings and graph blocks. x [B, T, L, D_in] -> [B, T, L, D].
+///
+/// standardise = fixed: the training set's statistics `mean` and `std` [D_in]
+/// (0 and 1 until set) are buffers; batchnorm: a BatchNorm over all tokens of
+/// the micro-batch. The graph runs over L within a frame (semantic) or over T
+/// at a position (motion).
+class Stream : public torch::nn::Module {
+ public:
+  enum class GraphAxis { places, time };
+
+  struct Sizes {
+    std::int64_t dim_in = 0;
+    std::int64_t width = 0;  ///< 0: keep dim_in
+    std::int64_t steps = 0, places = 0;
+    std::vector<std::int64_t> grid;
+    GraphAxis axis = GraphAxis::places;
+    std::int64_t topk = 0;
+  };
+
+  Stream(Sizes const& sizes, FusionSpec const& spec);
+  at::Tensor forward(at::Tensor const& x, TraceScope const& trace);
+
+ private:
+  at::Tensor standardise(at::Tensor const& x);
+
+  GraphAxis axis_;
+  std::shared_ptr<BatchNorm> standard_;
+  at::Tensor mean_, std_;
+  torch::nn::Linear input_{nullptr};
+  at::Tensor pos_time_, pos_space_;
+  std::vector<std::shared_ptr<GraphBlock>> graph_;
+};
+
+}  // namespace gasm

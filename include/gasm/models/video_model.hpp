@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <memory>
+
+#include "gasm/config/fusion_spec.hpp"
+#include "gasm/config/model_config.hpp"
+#include "gasm/models/gasm_cast.hpp"
+#include "gasm/models/i3d_resnet.hpp"
+#include "gasm/models/trace.hpp"
+#include "gasm/models/vit.hpp"
+
+namespace gasm {
+
+/// What the fusion model reads; a stream that is not built is undefined.
+struct StreamFeatures {
+  at::Tensor semantic;  ///< [B, S, N, Ds]
+  at::Tensor motion;    ///< [B, M, P, Dm]
+};
+
+/// The whole recogniser: clips in, logits out.
+///
+/// Submodules, and so the first part of every name: semantic_backbone (Vit),
+/// motion_backbone (I3dResNet), gasm_cast (GasmCast, the specification's
+/// names below it). The fusion kinds `semantic` and `motion` build only their
+/// own backbone. A backbone with `train: none` takes no gradient, and runs in
+/// evaluation mode and without autograd whatever train() says.
+class VideoModel : public torch::nn::Module {
+ public:
+  /// Throws an Error that names the key if the configuration does not fit
+  /// clips of `clip_frames` frames.
+  VideoModel(ModelConfig const& config, std::int64_t clip_frames,
+             std::int64_t num_classes);
+
+  /// clips u8 [B, T, 3, H, W], RGB, T = clip_frames, H x W the resolution of
+  /// the semantic stream (of both) -> logits fp32 [B, K]. Throws an Error
+  /// with both shapes otherwise.
+  at::Tensor forward(at::Tensor const& clips, Trace* trace = nullptr);
+
+  /// The two halves of forward().
+  StreamFeatures extract(at::Tensor const& clips);
+  at::Tensor fuse(StreamFeatures const& features, Trace* trace = nullptr);
+
+  void train(bool on = true) override;
+
+  ModelConfig const& config() const { return config_; }
+  FusionSpec const& spec() const { return cast_->spec(); }
+  /// Null where not built.
+  std::shared_ptr<Vit> semantic_backbone() const { return semantic_; }
+  std::shared_ptr<I3dResNet> motion_backbone() const { return motion_; }
+  std::shared_ptr<GasmCast> fusion() const { return cast_; }
+
+ private:
+  at::Tensor semantic_features(at::Tensor const& clips);
+  at::Tensor motion_features(at::Tensor const& clips);
+
+  ModelConfig config_;
+  std::int64_t clip_frames_;
+  std::shared_ptr<Vit> semantic_;
+  std::shared_ptr<I3dResNet> motion_;
+  std::shared_ptr<GasmCast> cast_;
+  at::Tensor* semantic_mean_ = nullptr;
+  at::Tensor* semantic_scale_ = nullptr;
+  at::Tensor* motion_mean_ = nullptr;
+  at::Tensor* motion_scale_ = nullptr;
+};
+
+/// A VideoModel with parameters that are a function of `seed` alone, the
+/// same on every rank. Reseeds torch's default generators. Pretrained
+/// weights are the caller's to load (named_tensors.hpp).
+std::shared_ptr<VideoModel> make_video_model(ModelConfig const& config,
+                                             std::int64_t clip_frames,
+                                             std::int64_t num_classes,
+                                             std::uint64_t seed);
+
+/// The fusion model that joins the backbones of a configuration: widths and
+/// grids follow from them.
+FusionSpec fusion_spec(ModelConfig const& config, std::int64_t clip_frames,
+                       std::int64_t num_classes);
+
+}  // namespace gasm
