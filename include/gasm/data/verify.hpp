@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "gasm/base/result.hpp"
+#include "gasm/video/decode_limits.hpp"
+
+namespace gasm {
+
+class Communicator;
+
+/// What was found out about one video that the annotations list.
+struct VideoRecord {
+  std::string id;
+  std::string file;  ///< name in the folder; empty if there is none
+  std::uint64_t num_bytes = 0;
+  std::uint64_t xxh64 = 0;      ///< of the file; 0 if it could not be read
+  std::int64_t num_frames = 0;  ///< by decoding all of it
+  std::string codec;            ///< "vp9"; empty if not known
+  int width = 0;                ///< px
+  int height = 0;
+  std::optional<std::string> error;  ///< why it cannot be used
+};
+
+struct VerifyReport {
+  std::vector<VideoRecord> videos;  ///< one a listed id, sorted by id
+  /// Ids whose files have equal bytes, in groups of two or more.
+  std::vector<std::vector<std::string>> duplicates;
+  std::vector<std::string> missing;   ///< ids without a file
+  std::vector<std::string> unlisted;  ///< video files that no record lists
+
+  std::int64_t num_errors() const;
+};
+
+struct VerifyOptions {
+  DecodeLimits limits;
+};
+
+/// Decodes every listed video to its end. Collective: the ids are shared out
+/// over the ranks, and the report, equal on all, does not depend on their
+/// number. The file of an id is <id>.<any video extension> in the folder; an
+/// id with two of them is an error of that video. A bad video is a record
+/// with an error; a folder that cannot be read throws on all ranks.
+/// Ids that are numbers sort as numbers, before all others.
+VerifyReport verify_videos(Communicator const& comm,
+                           std::filesystem::path const& videos_dir,
+                           std::span<std::string const> ids,
+                           VerifyOptions const& options = {});
+
+/// The report as JSON, {"videos": [{"id", "num_frames", "codec", "width",
+/// "height", "xxh64", "error"}, ...], "num_videos", "num_errors",
+/// "duplicates", "missing", "unlisted"}; what is not known is null.
+std::string manifest_json(VerifyReport const& report);
+
+/// Publishes the manifest (written by the root). Collective; throws on all
+/// ranks if it cannot be written.
+void write_manifest(Communicator const& comm, VerifyReport const& report,
+                    std::filesystem::path const& path);
+
+}  // namespace gasm
