@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <set>
+#include <span>
 #include <stop_token>
 
 #include "gasm/base/result.hpp"
@@ -17,47 +18,50 @@
 namespace gasm {
 
 class ClipStore;
+class ResidentClips;
 class VideoDecoder;
 
 struct ClipLoaderOptions {
   SampleMode mode = SampleMode::train;
-  std::int64_t num_frames = 16;
-  std::int64_t height = 224;  ///< of the output
-  std::int64_t width = 224;
-  FrameOrder frame_order = FrameOrder::chronological;
-  AugmentOptions augment;  ///< eval: only what is not random (augment.hpp)
-  FlipMap flip_map;        ///< one entry a class; needed when flip is not none
+  SamplingConfig sampling;
+  FrameSize output{224, 224};
+  AugmentConfig augment;  ///< eval: only what is not random (augment.hpp)
+  FlipMap flip_map;       ///< one entry a class; needed if flip is not none
   std::uint64_t seed = 0;
   /// Share of the data set that may fail to decode before load() throws.
-  double max_bad_fraction = 0.001;
+  double max_bad_fraction = 0.01;
 };
 
 /// From a planned micro-batch to tensors. Every draw is keyed by (seed,
 /// epoch, sample): the batch is the same bit for bit on any rank and thread.
+/// In evaluation nothing depends on the epoch.
 ///
-/// A clip that cannot be decoded is logged once, counted, and replaced by
-/// the one at the next position of the epoch's order (and so on, around the
-/// end), which is the same for any number of ranks. The budget is on
-/// different bad clips met by this process.
+/// A clip that cannot be decoded to its last wanted frame is logged once,
+/// counted, and replaced by the one at the next position of the epoch's order
+/// (and so on, around the end): the same one for any number of ranks. The
+/// budget is on different bad clips met by this process.
 class ClipLoader {
  public:
-  /// `store` must outlive the loader. Throws a usage error for options out
-  /// of range or a flip map that does not fit the store's classes.
-  ClipLoader(ClipStore const& store, ClipLoaderOptions options);
-  ~ClipLoader();
+  /// `store`, and `resident` if given (all bytes of that store in memory),
+  /// must outlive the loader. Throws a usage error for options out of range
+  /// or a flip map that does not fit the store's classes.
+  ClipLoader(ClipStore const& store, ClipLoaderOptions options,
+             ResidentClips const* resident = nullptr);
 
-  /// Thread-safe with one decoder a thread. Throws Error naming the clips
-  /// when more of them are bad than the budget allows, or all are. Returns
-  /// an undefined batch when `stop` is requested on the way.
+  /// Thread-safe with one decoder a thread; `order` is that of the plan's
+  /// epoch. Throws Error naming the clips when more of them are bad than the
+  /// budget allows, or all are. Once `stop` is requested, returns early and
+  /// leaves the tensors undefined.
   MicroBatch load(MicroBatchPlan const& plan, EpochOrder const& order,
                   VideoDecoder& decoder, std::stop_token stop = {}) const;
 
-  /// One clip into `out` u8 [T, 3, H, W]; its label, or why not.
+  /// One clip into `out` u8 [T, 3, H, W], clip_bytes() in all. Its label, or
+  /// why there is no clip.
   Result<std::int64_t> load_clip(std::int64_t sample, std::int64_t epoch,
                                  VideoDecoder& decoder,
                                  std::span<std::uint8_t> out) const;
 
-  /// Bytes of one clip: T * 3 * H * W.
+  /// T * 3 * H * W
   std::size_t clip_bytes() const;
 
   /// Different samples found bad so far.
@@ -66,10 +70,21 @@ class ClipLoader {
   ClipLoaderOptions const& options() const { return options_; }
 
  private:
+  struct Loaded {
+    std::int64_t sample;
+    std::int64_t label;
+  };
+
+  Loaded load_slot(std::int64_t position, std::int64_t epoch,
+                   EpochOrder const& order, VideoDecoder& decoder,
+                   std::span<std::uint8_t> out) const;
+  bool is_bad(std::int64_t sample) const;
   void note_bad(std::int64_t sample, Error const& why) const;
 
   ClipStore const& store_;
+  ResidentClips const* resident_;
   ClipLoaderOptions options_;
+  AugmentConfig augment_;  ///< as it holds in options_.mode
   mutable std::mutex mutex_;
   mutable std::set<std::int64_t> bad_;
 };

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstdint>
 #include <vector>
 
 #include "gasm/base/rng.hpp"
+#include "gasm/config/data_config.hpp"
 
 namespace gasm {
 
@@ -21,17 +21,13 @@ enum class SampleMode { train, eval };
 /// round() is Python's: to the nearest, halves to the even neighbour, on the
 /// same doubles; so indices equal those of the public Python pipelines.
 /// Throws Error if num_frames < 1 or num_wanted < 1.
-std::vector<std::int64_t> segment_indices(std::int64_t num_frames,
-                                          std::int64_t num_wanted,
-                                          SampleMode mode, Rng& rng);
+std::vector<int> segment_indices(int num_frames, int num_wanted,
+                                 SampleMode mode, Rng& rng);
 
-/// In which order the chosen frames reach the model. `shuffled` takes the
-/// order of time away and keeps the frames: the control that shows what a
-/// model knows without it.
-enum class FrameOrder { chronological, shuffled };
-
-/// Reorders in place; draws from `rng` only when shuffled.
-void order_frames(std::vector<std::int64_t>& indices, FrameOrder order,
-                  Rng& rng);
+/// The frames of one clip as the configuration asks: `uniform` takes the
+/// centres in training too; `shuffled` then permutes the chosen frames, in
+/// evaluation as well, a control that takes the order of time away.
+std::vector<int> sample_frames(SamplingConfig const& config, int num_frames,
+                               SampleMode mode, Rng& rng);
 
 }  // namespace gasm

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "gasm/data/sampler.hpp"
@@ -105,8 +106,8 @@ class RankCursor {
   RankCursor(BatchPlan plan, Slice steps, std::int64_t rank,
              std::int64_t num_ranks);
 
-  /// False after the last one.
-  bool next(MicroBatchPlan& out);
+  /// nullopt after the last one.
+  std::optional<MicroBatchPlan> next();
 
  private:
   void enter_step();
