@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gasm/store/clip_info.hpp"
+
+#include <bit>
+#include <span>
+
+#include "gasm/base/hash.hpp"
+
+namespace gasm {
+namespace {
+
+static_assert(std::endian::native == std::endian::little,
+              "hashes and files are defined on little-endian values");
+
+template <class T>
+void add_value(Xxh64& hash, T const& value) {
+  hash.update(std::as_bytes(std::span(&value, 1)));
+}
+
+void add_text(Xxh64& hash, std::string const& text) {
+  // c_str() ends in the zero byte that separates neighbours.
+  hash.update(std::as_bytes(std::span(text.c_str(), text.size() + 1)));
+}
+
+}  // namespace
+
+std::uint64_t data_hash(ClipStoreContents const& contents) {
+  Xxh64 hash;
+  for (auto const& clip : contents.clips) add_value(hash, clip.xxh64);
+  for (auto const& clip : contents.clips) add_value(hash, clip.label);
+  for (auto const& clip : contents.clips) add_text(hash, clip.id);
+  return hash.digest();
+}
+
+std::uint64_t index_hash(ClipStoreContents const& contents) {
+  Xxh64 hash;
+  add_text(hash, contents.split);
+  for (auto const& name : contents.classes) add_text(hash, name);
+  for (auto const& clip : contents.clips) {
+    add_value(hash, clip.num_bytes);
+    add_value(hash, clip.num_frames);
+    add_value(hash, clip.width);
+    add_value(hash, clip.height);
+  }
+  return hash.digest();
+}
+
+}  // namespace gasm
