@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gasm/config/load.hpp"
+
+#include "gasm/base/file.hpp"
+#include "validate.hpp"
+#include "yaml_read.hpp"
+
+namespace gasm {
+namespace config_detail {
+namespace {
+
+/// The `model:` section as a file of its own.
+struct ModelFile {
+  ModelConfig model;
+
+  template <class Visitor, class Self>
+  static void visit(Visitor& v, Self& self) {
+    v.section("model", self.model, "");
+  }
+};
+
+template <class T>
+std::vector<std::string> all_paths() {
+  std::vector<std::string> paths;
+  for (auto const& [path, text] : list_paths(T{})) paths.push_back(path);
+  return paths;
+}
+
+/// A text and its overrides, parsed once and read as often as needed.
+class Documents {
+ public:
+  Documents(std::string_view text, std::string const& name,
+            std::span<std::string const> overrides,
+            std::vector<std::string> const& paths) {
+    add({name, true, paths, &places_}, parse_document(text, name));
+    for (auto const& override_text : overrides)
+      add({"--set " + override_text, false, paths, &places_},
+          parse_override(override_text));
+  }
+
+  // The sources point to places_.
+  Documents(Documents const&) = delete;
+  Documents& operator=(Documents const&) = delete;
+
+  template <class T>
+  void read(T& value) {
+    for (auto const& [source, node] : items_)
+      read_section(source, node, "", value);
+  }
+
+  /// "file:3:7: " where the key stands, else "file: ".
+  std::string locate(std::string_view path) const {
+    auto const found = places_.find(std::string(path));
+    auto const& name = items_.front().first.name;
+    return (found == places_.end() ? name : found->second) + ": ";
+  }
+
+ private:
+  void add(Source source, YAML::Node node) {
+    items_.emplace_back(std::move(source), std::move(node));
+  }
+
+  Places places_;
+  std::vector<std::pair<Source, YAML::Node>> items_;
+};
+
+/// Throws if the file set a size other than that of the preset it names.
+template <class Part>
+void refuse_contradictions(Documents const& documents, Part const& part,
+                           std::string const& path,
+                           std::string const& preset_key,
+                           std::string const& preset) {
+  auto const got = list_paths(part, path);
+  auto const wanted = list_paths(with_preset_sizes(part), path);
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    if (got[i].second == wanted[i].second) continue;
+    throw usage_error(
+        "{}{} is {}, but {}: {} has {}. Try {}: custom, or remove the key.",
+        documents.locate(got[i].first), got[i].first, got[i].second, preset_key,
+        preset, wanted[i].second, preset_key);
+  }
+}
+
+/// Reads twice: the first pass tells the presets, whose sizes are the
+/// defaults of the second.
+template <class File>
+File read_resolved(Documents& documents) {
+  File first;
+  documents.read(first);
+  File file;
+  file.model.semantic.preset = first.model.semantic.preset;
+  file.model.semantic = with_preset_sizes(file.model.semantic);
+  documents.read(file);
+  auto const& model = file.model;
+  refuse_contradictions(documents, model.semantic, "model.semantic", "preset",
+                        to_word(model.semantic.preset));
+  refuse_contradictions(documents, model.motion, "model.motion", "kind",
+                        to_word(model.motion.kind));
+  return file;
+}
+
+std::string read_config_text(std::filesystem::path const& path) {
+  auto text = read_text(path);
+  if (!text) throw usage_error("{}", text.error().what());
+  return *std::move(text);
+}
+
+}  // namespace
+}  // namespace config_detail
+
+using config_detail::Documents;
+
+RunConfig parse_config(std::string_view text, std::string const& name,
+                       std::span<std::string const> overrides) {
+  Documents documents(text, name, overrides,
+                      config_detail::all_paths<RunConfig>());
+  auto config = config_detail::read_resolved<RunConfig>(documents);
+  config_detail::check(config, [&documents](std::string_view path) {
+    return documents.locate(path);
+  });
+  return config;
+}
+
+RunConfig load_config(std::filesystem::path const& path,
+                      std::span<std::string const> overrides) {
+  return parse_config(config_detail::read_config_text(path), path.string(),
+                      overrides);
+}
+
+ModelConfig parse_model_config(std::string_view text, std::string const& name,
+                               std::span<std::string const> overrides) {
+  Documents documents(text, name, overrides,
+                      config_detail::all_paths<config_detail::ModelFile>());
+  auto file = config_detail::read_resolved<config_detail::ModelFile>(documents);
+  config_detail::check(file.model, [&documents](std::string_view path) {
+    return documents.locate(path);
+  });
+  return file.model;
+}
+
+ModelConfig load_model_config(std::filesystem::path const& path,
+                              std::span<std::string const> overrides) {
+  return parse_model_config(config_detail::read_config_text(path),
+                            path.string(), overrides);
+}
+
+FusionSpec parse_fusion_spec(std::string_view text, std::string const& name) {
+  Documents documents(text, name, {}, config_detail::all_paths<FusionSpec>());
+  FusionSpec spec;
+  documents.read(spec);
+  config_detail::check(spec, [&documents](std::string_view path) {
+    return documents.locate(path);
+  });
+  return spec;
+}
+
+}  // namespace gasm

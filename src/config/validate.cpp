@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "validate.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "gasm/base/error.hpp"
+#include "gasm/config/load.hpp"
+
+namespace gasm {
+namespace config_detail {
+namespace {
+
+template <class... Args>
+void refuse_if(bool is_wrong, Locate const& locate, std::string_view path,
+               fmt::format_string<Args...> text, Args&&... args) {
+  if (!is_wrong) return;
+  throw usage_error("{}{} {}", locate(path), path,
+                    fmt::format(text, std::forward<Args>(args)...));
+}
+
+void check_divides(Locate const& locate, std::string_view path, int heads,
+                   std::string_view width_path, int width) {
+  refuse_if(width % heads != 0, locate, path,
+            "is {} and does not divide {} ({}).", heads, width_path, width);
+}
+
+void check_odd(Locate const& locate, std::string_view path, int kernel) {
+  refuse_if(kernel % 2 == 0, locate, path, "holds {} (a kernel is odd).",
+            kernel);
+}
+
+/// Positions after a convolution or pooling with "same" padding.
+int stride_down(int size, int stride) { return (size - 1) / stride + 1; }
+
+int last_stage(MotionConfig const& config) {
+  return static_cast<int>(config.stage);
+}
+
+/// Rows or columns of the motion backbone's output.
+int motion_map_side(MotionConfig const& config, int side, int stem_stride) {
+  side = stride_down(side, stem_stride);
+  if (config.stem_pool == StemPool::max) side = stride_down(side, 2);
+  for (int stage = 1; stage <= last_stage(config); ++stage)
+    side = stride_down(side, 2);
+  return side;
+}
+
+void check_semantic(SemanticConfig const& config, Locate const& locate) {
+  check_divides(locate, "model.semantic.heads", config.heads,
+                "model.semantic.width", config.width);
+  refuse_if((config.width / config.heads) % 4 != 0, locate,
+            "model.semantic.heads",
+            "gives {} channels a head (rotary embedding wants a multiple of "
+            "4).",
+            config.width / config.heads);
+  refuse_if(
+      config.resolution.height % config.patch != 0 ||
+          config.resolution.width % config.patch != 0,
+      locate, "model.semantic.resolution",
+      "is {} x {} (not a multiple of the patch, {}). Try {}.",
+      config.resolution.height, config.resolution.width, config.patch,
+      std::max(1, config.resolution.height / config.patch) * config.patch);
+  auto const disordered = std::adjacent_find(
+      config.frames.begin(), config.frames.end(), std::greater_equal<>());
+  refuse_if(disordered != config.frames.end(), locate, "model.semantic.frames",
+            "is not ascending. Try each frame once, in order.");
+}
+
+void check_motion(ModelConfig const& model, Locate const& locate) {
+  auto const& config = model.motion;
+  auto const num_stages = static_cast<std::size_t>(last_stage(config)) + 1;
+  auto const check_list = [&](std::string_view path, std::size_t count) {
+    refuse_if(count < num_stages, locate, path,
+              "has {} entries (stage {} needs {}).", count,
+              to_word(config.stage), num_stages);
+  };
+  check_list("model.motion.widths", config.widths.size());
+  check_list("model.motion.inner_widths", config.inner_widths.size());
+  check_list("model.motion.depths", config.depths.size());
+  check_list("model.motion.temporal_kernels", config.temporal_kernels.size());
+  for (int const kernel : config.stem_kernel)
+    check_odd(locate, "model.motion.stem_kernel", kernel);
+  for (auto const& pattern : config.temporal_kernels)
+    for (int const kernel : pattern)
+      check_odd(locate, "model.motion.temporal_kernels", kernel);
+
+  auto const& resolution = model.semantic.resolution;
+  int const rows =
+      motion_map_side(config, resolution.height, config.stem_stride[1]);
+  int const columns =
+      motion_map_side(config, resolution.width, config.stem_stride[2]);
+  refuse_if(config.grid[0] > rows || config.grid[1] > columns, locate,
+            "model.motion.grid",
+            "is {} x {}, finer than the {} x {} places of stage {}.",
+            config.grid[0], config.grid[1], rows, columns,
+            to_word(config.stage));
+}
+
+void check_fusion(ModelConfig const& model, Locate const& locate) {
+  auto const& fusion = model.fusion;
+  auto const kind = fusion.kind;
+  bool const is_cross = kind == FusionKind::cross;
+  if (is_cross || kind == FusionKind::bcast)
+    check_divides(locate, "model.fusion.heads", fusion.heads,
+                  "model.fusion.dim", fusion.dim);
+  refuse_if(fusion.cross_bias && model.motion.grid == std::array{1, 1}, locate,
+            "model.fusion.cross_bias",
+            "needs more than one motion place. Try model.motion.grid: [4, "
+            "4].");
+  if (fusion.graph.layers == 0) return;
+  auto const check_stream = [&](std::string_view path, int projected,
+                                std::string_view own_path, int own) {
+    if (is_cross)
+      check_divides(locate, "model.fusion.graph.heads", fusion.graph.heads,
+                    "model.fusion.dim", fusion.dim);
+    else if (projected > 0)
+      check_divides(locate, "model.fusion.graph.heads", fusion.graph.heads,
+                    path, projected);
+    else
+      check_divides(locate, "model.fusion.graph.heads", fusion.graph.heads,
+                    own_path, own);
+  };
+  if (kind != FusionKind::motion)
+    check_stream("model.fusion.semantic_width", fusion.semantic_width,
+                 "model.semantic.width", model.semantic.width);
+  if (kind != FusionKind::semantic)
+    check_stream(
+        "model.fusion.motion_width", fusion.motion_width,
+        "the width of the motion stage",
+        model.motion
+            .widths[static_cast<std::size_t>(last_stage(model.motion))]);
+}
+
+void check_data(RunConfig const& config, Locate const& locate) {
+  auto const& augment = config.data.augment;
+  refuse_if(augment.scale_min > augment.scale_max, locate,
+            "data.augment.scale_min", "is {}, above scale_max ({}).",
+            augment.scale_min, augment.scale_max);
+  refuse_if(augment.ratio_min > augment.ratio_max, locate,
+            "data.augment.ratio_min", "is {}, above ratio_max ({}).",
+            augment.ratio_min, augment.ratio_max);
+  int const num_frames = config.data.sampling.frames;
+  if (config.model.fusion.kind != FusionKind::motion)
+    refuse_if(config.model.semantic.frames.back() >= num_frames, locate,
+              "model.semantic.frames",
+              "asks for frame {} of a clip of {} (counted from 0). Try {}.",
+              config.model.semantic.frames.back(), num_frames, num_frames / 2);
+  bool const halves =
+      config.model.motion.temporal_pool == TemporalPool::after_res2 &&
+      config.model.motion.stage != MotionStage::res2;
+  if (config.model.fusion.kind != FusionKind::semantic && halves)
+    refuse_if(stride_down(num_frames, config.model.motion.stem_stride[0]) < 2,
+              locate, "data.sampling.frames",
+              "is {}, too few for a motion backbone that halves the time.",
+              num_frames);
+}
+
+void check_train(RunConfig const& config, Locate const& locate) {
+  auto const& train = config.train;
+  refuse_if(train.global_batch < train.micro_batch, locate, "train.micro_batch",
+            "is {}, above train.global_batch ({}).", train.micro_batch,
+            train.global_batch);
+  auto const& parallel = config.parallel;
+  refuse_if(parallel.virtual_ranks > 0 &&
+                std::int64_t{parallel.virtual_ranks} * train.micro_batch !=
+                    train.global_batch,
+            locate, "parallel.virtual_ranks",
+            "is {}, so that train.global_batch ({}) must be {} times "
+            "train.micro_batch ({}).",
+            parallel.virtual_ranks, train.global_batch, parallel.virtual_ranks,
+            train.micro_batch);
+  refuse_if(!train.steps && config.optim.warmup_epochs > train.epochs, locate,
+            "optim.warmup_epochs", "is {}, above train.epochs ({}).",
+            config.optim.warmup_epochs, train.epochs);
+  refuse_if(train.early_stop.patience > 0 && train.eval_every_epochs == 0.0,
+            locate, "train.early_stop.patience",
+            "needs evaluations (train.eval_every_epochs is 0).");
+  auto const& name = config.run.name;
+  refuse_if(name == "." || name == ".." || name.find('/') != std::string::npos,
+            locate, "run.name",
+            "is \"{}\" (not the name of one folder). Try run.dir for where it "
+            "lies.",
+            name);
+}
+
+void check_available(RunConfig const& config, Locate const& locate) {
+  auto const refuse = [&](bool is_asked, std::string_view path,
+                          std::string_view value, std::string_view try_this) {
+    refuse_if(is_asked, locate, path,
+              "is {} (this version does not have that yet). Try {}.", value,
+              try_this);
+  };
+  auto const store = config.data.store;
+  refuse(config.data.source == DataSource::features, "data.source", "features",
+         "clips");
+  refuse(store == StoreMode::exchange || store == StoreMode::stream,
+         "data.store", to_word(store), "auto, resident or direct");
+  refuse(config.train.ema > 0.0, "train.ema", "above 0", "0");
+  refuse(config.train.precision != Precision::fp32, "train.precision",
+         to_word(config.train.precision), "fp32");
+  refuse(config.parallel.backend == Backend::nccl, "parallel.backend", "nccl",
+         "auto or mpi");
+  refuse(config.parallel.compress != Compression::none, "parallel.compress",
+         to_word(config.parallel.compress), "none");
+  refuse(config.parallel.zero1, "parallel.zero1", "true", "false");
+}
+
+Locate after_name(std::string const& name) {
+  return [prefix = name.empty() ? name : name + ": "](std::string_view) {
+    return prefix;
+  };
+}
+
+}  // namespace
+
+void check(ModelConfig const& config, Locate const& locate) {
+  auto const kind = config.fusion.kind;
+  if (kind != FusionKind::motion) check_semantic(config.semantic, locate);
+  if (kind != FusionKind::semantic) check_motion(config, locate);
+  check_fusion(config, locate);
+}
+
+void check(RunConfig const& config, Locate const& locate) {
+  check(config.model, locate);
+  check_data(config, locate);
+  check_train(config, locate);
+  check_available(config, locate);
+}
+
+void check(FusionSpec const& spec, Locate const& locate) {
+  bool const is_cross = spec.fusion == FusionKind::cross;
+  if (is_cross || spec.fusion == FusionKind::bcast)
+    check_divides(locate, "fusion_heads", spec.fusion_heads, "fusion_dim",
+                  spec.fusion_dim);
+  bool const uses_semantic = spec.fusion != FusionKind::motion;
+  bool const uses_motion = spec.fusion != FusionKind::semantic;
+  auto const width = [&](int projected, int own) {
+    if (is_cross) return spec.fusion_dim;
+    return projected > 0 ? projected : own;
+  };
+  if (spec.graph_layers > 0 && uses_semantic)
+    check_divides(locate, "graph_heads", spec.graph_heads, "the semantic width",
+                  width(spec.semantic_width, spec.semantic_dim));
+  if (spec.graph_layers > 0 && uses_motion)
+    check_divides(locate, "graph_heads", spec.graph_heads, "the motion width",
+                  width(spec.motion_width, spec.motion_dim));
+  auto const last = *std::max_element(spec.semantic_frames.begin(),
+                                      spec.semantic_frames.end());
+  refuse_if(last >= spec.clip_frames, locate, "semantic_frames",
+            "asks for frame {} of a clip of {} (counted from 0).", last,
+            spec.clip_frames);
+  refuse_if(spec.cross_bias && spec.motion_grid == std::array{1, 1}, locate,
+            "cross_bias", "needs more than one motion place (motion_grid).");
+}
+
+}  // namespace config_detail
+
+void validate(RunConfig const& config, std::string const& name) {
+  config_detail::check(config, config_detail::after_name(name));
+}
+
+void validate(ModelConfig const& config, std::string const& name) {
+  config_detail::check(config, config_detail::after_name(name));
+}
+
+void validate(FusionSpec const& spec, std::string const& name) {
+  config_detail::check(spec, config_detail::after_name(name));
+}
+
+void validate_for_training(RunConfig const& config, std::string const& name) {
+  auto const locate = config_detail::after_name(name);
+  validate(config, name);
+  config_detail::refuse_if(config.data.train.empty(), locate, "data.train",
+                           "is not set. Try the path of a clips.h5.");
+  config_detail::refuse_if(config.data.val.empty(), locate, "data.val",
+                           "is not set. Try the path of a clips.h5.");
+}
+
+}  // namespace gasm
