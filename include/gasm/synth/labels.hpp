@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "gasm/synth/level.hpp"
@@ -73,6 +73,10 @@ class SynthLabels {
 /// index of the object that stands r-th from the left.
 SynthEvent to_motion(SynthEvent const& event,
                      std::vector<int> const& texture_in_slot);
+
+/// The inverse of to_motion.
+SynthEvent to_full(SynthEvent const& event,
+                   std::vector<int> const& texture_in_slot);
 
 /// 0 for the first half of the manners, 1 for the second: the tempo where the
 /// level has one (a horizontal flip keeps the group), else the direction (then

@@ -39,7 +39,7 @@ struct SynthOptions {
   SynthView view = SynthView::rgb;
   SynthTask task = SynthTask::full;
   std::uint64_t seed = 0;
-  std::filesystem::path output;  ///< folder, made when missing
+  std::filesystem::path output = {};  ///< folder, made when missing
 
   int num_train_draws = 300;
   int num_val_draws = 150;  ///< of each validation split
@@ -48,16 +48,16 @@ struct SynthOptions {
   int num_swap_draws = 0;
 
   int crf = 32;           ///< VP9 constant quality, 0 best .. 63 worst
-  bool lossless = false;  ///< exact pixels (in YUV), crf ignored
+  bool lossless = false;  ///< exactly the rendered bytes, crf ignored
 
   /// Standard deviation of the sensor noise in grey levels; unset: drawn for
   /// each scene, uniform in 1..4.
-  std::optional<double> noise_sigma;
+  std::optional<double> noise_sigma = {};
   double size_scale = 1.0;       ///< of the objects' radius
   double excursion_scale = 1.0;  ///< of the way out and back
   double contrast = 1.0;         ///< of pattern on base, in (0, 1]
   /// Rest frames of each gap; unset: 2. Changes the length of the clip.
-  std::optional<int> gap_frames;
+  std::optional<int> gap_frames = {};
   /// Fraction of the labels in train.json replaced by another, uniform one.
   double label_noise = 0.0;
 

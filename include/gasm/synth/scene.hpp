@@ -54,6 +54,10 @@ inline constexpr int kClutterColumns = 9;
 Scene draw_scene(SynthOptions const& options, SynthSplit split, int draw,
                  ObjectSet set);
 
+/// The shape of that scene, without drawing the rest of it.
+Shape draw_shape(SynthOptions const& options, SynthSplit split, int draw,
+                 ObjectSet set);
+
 /// Rendered states of a scene: 0 = all at rest; then, object by object, its
 /// offsets -n .. -1, 1 .. n in steps (n = PathTiming::num_points).
 int num_states(LevelSpec const& spec);

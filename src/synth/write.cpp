@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gasm/synth/write.hpp"
+
+#include <filesystem>
+#include <string_view>
+#include <system_error>
+
+#include "gasm/base/error.hpp"
+#include "gasm/base/file.hpp"
+#include "gasm/base/log.hpp"
+#include "gasm/synth/scene.hpp"
+#include "gasm/video/video_encoder.hpp"
+#include "synth_set.hpp"
+
+namespace gasm {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Clips of one draw, which share their rendered states.
+using Orbit = std::vector<SynthClip>;
+
+std::vector<Orbit> orbits_of(std::vector<SynthClip> const& clips) {
+  std::vector<Orbit> orbits;
+  for (auto const& clip : clips) {
+    bool const same = !orbits.empty() &&
+                      orbits.back().front().split == clip.split &&
+                      orbits.back().front().draw == clip.draw;
+    if (!same) orbits.emplace_back();
+    orbits.back().push_back(clip);
+  }
+  return orbits;
+}
+
+std::vector<Orbit> orbits_of_part(std::vector<SynthClip> const& clips, int part,
+                                  int num_parts) {
+  std::vector<Orbit> mine;
+  auto orbits = orbits_of(clips);
+  for (auto i = static_cast<std::size_t>(part); i < orbits.size();
+       i += static_cast<std::size_t>(num_parts))
+    mine.push_back(std::move(orbits[i]));
+  return mine;
+}
+
+/// The folder must be empty of other sets: a clip that exists is kept, so it
+/// has to be a clip of this very set.
+void claim_folder(SynthOptions const& options, int part) {
+  fs::path const path = options.output / "synth.json";
+  std::string const wanted = describe_set(options);
+  if (fs::exists(path)) {
+    if (value_or_throw(read_text(path)) == wanted) return;
+    throw usage_error(
+        "{} describes a set with other options (clips would mix). Try another "
+        "output folder, or delete this one",
+        path.string());
+  }
+  if (part == 0) value_or_throw(publish_file(path, wanted));
+}
+
+fs::path clip_path(SynthOptions const& options, SynthClip const& clip) {
+  return options.output / "videos" / (std::to_string(clip.id) + ".webm");
+}
+
+bool is_written(fs::path const& path) {
+  std::error_code none;
+  auto const size = fs::file_size(path, none);
+  return !none && size > 0;
+}
+
+/// Encodes and publishes clips of one scene after another.
+class OrbitWriter {
+ public:
+  explicit OrbitWriter(SynthOptions const& options)
+      : options_(options), labels_(options.level, options.task) {
+    encoding_.fps = level_spec(options).fps;
+    encoding_.crf = options.crf;
+    if (options.lossless) encoding_.fidelity = Fidelity::lossless;
+  }
+
+  /// Returns the size of the file written.
+  std::int64_t write(SynthClip const& clip) {
+    enter_scene(clip);
+    auto const pixels =
+        clip_pixels(options_, scene_, states_, labels_.event(clip.label));
+    bool const crop = options_.task == SynthTask::texture;
+    auto const& spec = scene_.spec;
+    auto const file = value_or_throw(
+        encode_vp9_webm(pixels, crop ? spec.crop_px : spec.width_px,
+                        crop ? spec.crop_px : spec.height_px, encoding_));
+    value_or_throw(publish_file(
+        clip_path(options_, clip),
+        std::string_view(reinterpret_cast<char const*>(file.data()),
+                         file.size())));
+    return static_cast<std::int64_t>(file.size());
+  }
+
+ private:
+  void enter_scene(SynthClip const& clip) {
+    if (has_scene_ && same_scene(clip, at_)) return;
+    scene_ = draw_scene(options_, clip.split, clip.draw, clip.set);
+    if (options_.task != SynthTask::texture)
+      states_ = render_states(scene_, options_.view);
+    at_ = clip;
+    has_scene_ = true;
+  }
+
+  SynthOptions const& options_;
+  SynthLabels labels_;
+  EncodeOptions encoding_;
+  Scene scene_;
+  std::vector<RgbFrame> states_;
+  SynthClip at_;
+  bool has_scene_ = false;
+};
+
+SynthReport write_clips(SynthOptions const& options,
+                        std::vector<Orbit> const& orbits,
+                        SynthProgress const& progress) {
+  int total = 0;
+  for (auto const& orbit : orbits) total += static_cast<int>(orbit.size());
+  OrbitWriter writer(options);
+  SynthReport report;
+  for (auto const& orbit : orbits)
+    for (auto const& clip : orbit) {
+      if (is_written(clip_path(options, clip)))
+        ++report.num_skipped;
+      else
+        report.size_bytes += writer.write(clip);
+      ++report.num_clips;
+      if (progress) progress(report.num_clips, total);
+    }
+  return report;
+}
+
+void write_annotations(SynthOptions const& options) {
+  for (auto const& file : annotation_files(options))
+    value_or_throw(
+        publish_file(options.output / "labels" / file.name, file.contents));
+}
+
+}  // namespace
+
+SynthReport write_synth(SynthOptions const& options, int part, int num_parts,
+                        SynthProgress const& progress) {
+  check(options);
+  if (num_parts < 1 || part < 0 || part >= num_parts)
+    throw usage_error("part {} of {} does not exist", part, num_parts);
+  if (options.output.empty())
+    throw usage_error("output is empty. Try the path of a new folder");
+  value_or_throw(make_folder(options.output / "videos"));
+  value_or_throw(make_folder(options.output / "labels"));
+  claim_folder(options, part);
+  if (part == 0 && !options.proves_bounds())
+    log_warn(
+        "distractors or pan are on: the bounds of single frames, bags and "
+        "motion do not hold for {} (robustness run)",
+        options.output.string());
+  auto const orbits = orbits_of_part(plan_synth(options), part, num_parts);
+  SynthReport const report = write_clips(options, orbits, progress);
+  if (part == 0) write_annotations(options);
+  return report;
+}
+
+}  // namespace gasm
