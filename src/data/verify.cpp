@@ -1,2 +1,241 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gasm/data/verify.hpp"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "gasm/base/file.hpp"
+#include "gasm/base/hash.hpp"
+#include "gasm/comm/agree.hpp"
+#include "gasm/comm/communicator.hpp"
+#include "gasm/video/video_info.hpp"
+#include "video_folder.hpp"
+
+namespace gasm {
+namespace {
+
+using Json = nlohmann::json;
+
+// ---- one video
+
+bool has_webm_name(std::filesystem::path const& path) {
+  return path.extension() == ".webm" || path.extension() == ".mkv";
+}
+
+bool starts_like_webm(std::span<std::byte const> bytes) {
+  constexpr std::array magic = {std::byte{0x1A}, std::byte{0x45},
+                                std::byte{0xDF}, std::byte{0xA3}};
+  return bytes.size() >= magic.size() &&
+         std::ranges::equal(bytes.first(magic.size()), magic);
+}
+
+/// Reads and decodes the file into `record`; why it cannot be used, if so.
+Result<void> inspect(std::filesystem::path const& path,
+                     DecodeLimits const& limits, VideoRecord& record) {
+  std::error_code why;
+  auto const size = std::filesystem::file_size(path, why);
+  if (why) return failure("cannot read the file ({})", why.message());
+  record.num_bytes = size;
+  if (size == 0) return failure("the file is empty");
+  if (size > static_cast<std::uint64_t>(limits.max_file_bytes))
+    return failure("the file has {} bytes (more than the limit of {})", size,
+                   limits.max_file_bytes);
+  auto const bytes = read_bytes(path);
+  if (!bytes) return tl::unexpected(bytes.error());
+  record.num_bytes = bytes->size();
+  record.xxh64 = xxh64(*bytes);
+  auto const info = verify_video(*bytes, limits);
+  if (!info && has_webm_name(path) && !starts_like_webm(*bytes))
+    return failure("not a webm file ({})", info.error().what());
+  if (!info) return tl::unexpected(info.error());
+  record.num_frames = info->num_frames;
+  record.codec = info->codec;
+  record.width = info->width;
+  record.height = info->height;
+  return {};
+}
+
+VideoRecord verify_one(std::filesystem::path const& folder,
+                       VideoFiles const& files, std::string const& id,
+                       DecodeLimits const& limits) {
+  VideoRecord record;
+  record.id = id;
+  auto const found = files.find(id);
+  if (found == files.end()) {
+    record.error = "there is no video file of this id";
+    return record;
+  }
+  record.file = found->second.front();
+  if (found->second.size() > 1) {
+    record.error = fmt::format("two files have this id ({} and {})",
+                               found->second[0], found->second[1]);
+    return record;
+  }
+  if (auto done = inspect(folder / record.file, limits, record); !done)
+    record.error = done.error().what();
+  return record;
+}
+
+// ---- all videos
+
+Json to_json(std::vector<VideoRecord> const& records) {
+  auto list = Json::array();
+  for (auto const& r : records)
+    list.push_back({r.num_bytes, r.xxh64, r.num_frames, r.codec, r.width,
+                    r.height, r.error ? Json(*r.error) : Json()});
+  return list;
+}
+
+void fill_from_json(Json const& values, VideoRecord& record) {
+  values[0].get_to(record.num_bytes);
+  values[1].get_to(record.xxh64);
+  values[2].get_to(record.num_frames);
+  values[3].get_to(record.codec);
+  values[4].get_to(record.width);
+  values[5].get_to(record.height);
+  if (!values[6].is_null()) record.error = values[6].get<std::string>();
+}
+
+/// Rank r takes videos r, r + size, ...: neighbours are alike in length.
+std::vector<VideoRecord> verify_share(Communicator const& comm,
+                                      std::filesystem::path const& folder,
+                                      VideoFiles const& files,
+                                      std::vector<std::string> const& ids,
+                                      VerifyOptions const& options) {
+  std::vector<VideoRecord> records;
+  auto const step = static_cast<std::size_t>(comm.size());
+  auto const total =
+      (ids.size() + step - 1 - static_cast<std::size_t>(comm.rank())) / step;
+  for (auto i = static_cast<std::size_t>(comm.rank()); i < ids.size();
+       i += step) {
+    records.push_back(verify_one(folder, files, ids[i], options.limits));
+    if (options.on_progress)
+      options.on_progress(static_cast<std::int64_t>(records.size()),
+                          static_cast<std::int64_t>(total));
+  }
+  return records;
+}
+
+std::vector<VideoRecord> gather(Communicator const& comm,
+                                VideoFiles const& files,
+                                std::vector<std::string> const& ids,
+                                std::vector<VideoRecord> const& mine) {
+  // A decoder's message may quote bytes that are not UTF-8.
+  auto const texts = comm.all_gather_strings(
+      to_json(mine).dump(-1, ' ', false, Json::error_handler_t::replace));
+  std::vector<VideoRecord> records(ids.size());
+  for (std::size_t rank = 0; rank < texts.size(); ++rank) {
+    auto const list = Json::parse(texts[rank]);
+    for (std::size_t k = 0; k < list.size(); ++k) {
+      auto const i = rank + k * texts.size();
+      records[i].id = ids[i];
+      if (auto const found = files.find(ids[i]); found != files.end())
+        records[i].file = found->second.front();
+      fill_from_json(list[k], records[i]);
+    }
+  }
+  return records;
+}
+
+std::vector<std::vector<std::string>> find_duplicates(
+    std::vector<VideoRecord> const& videos) {
+  std::map<std::pair<std::uint64_t, std::uint64_t>, std::vector<std::string>>
+      groups;
+  for (auto const& video : videos)
+    if (video.xxh64 != 0)
+      groups[{video.xxh64, video.num_bytes}].push_back(video.id);
+  std::vector<std::vector<std::string>> duplicates;
+  for (auto& [key, ids] : groups)
+    if (ids.size() > 1) duplicates.push_back(std::move(ids));
+  std::ranges::sort(duplicates, id_less,
+                    [](auto const& ids) { return ids.front(); });
+  return duplicates;
+}
+
+std::vector<std::string> find_unlisted(VideoFiles const& files,
+                                       std::vector<std::string> const& ids) {
+  std::set<std::string> const listed(ids.begin(), ids.end());
+  std::vector<std::string> unlisted;
+  for (auto const& [id, names] : files)
+    if (!listed.contains(id))
+      unlisted.insert(unlisted.end(), names.begin(), names.end());
+  std::ranges::sort(unlisted, [](auto const& a, auto const& b) {
+    auto const x = std::filesystem::path(a).stem().string();
+    auto const y = std::filesystem::path(b).stem().string();
+    return x != y ? id_less(x, y) : a < b;
+  });
+  return unlisted;
+}
+
+nlohmann::ordered_json manifest_entry(VideoRecord const& video) {
+  nlohmann::ordered_json entry;
+  bool const is_decoded = !video.codec.empty();
+  entry["id"] = video.id;
+  entry["num_frames"] = video.num_frames;
+  entry["codec"] = nullptr;
+  if (is_decoded) entry["codec"] = video.codec;
+  entry["width"] = video.width;
+  entry["height"] = video.height;
+  entry["xxh64"] = nullptr;
+  if (video.xxh64 != 0) entry["xxh64"] = to_hex(video.xxh64);
+  entry["error"] = nullptr;
+  if (video.error) entry["error"] = *video.error;
+  return entry;
+}
+
+}  // namespace
+
+std::int64_t VerifyReport::num_errors() const {
+  return std::ranges::count_if(
+      videos, [](VideoRecord const& video) { return video.error.has_value(); });
+}
+
+VerifyReport verify_videos(Communicator const& comm,
+                           std::filesystem::path const& videos_dir,
+                           std::span<std::string const> ids,
+                           VerifyOptions const& options) {
+  auto const files = list_video_files(comm, videos_dir);
+  std::vector<std::string> sorted(ids.begin(), ids.end());
+  std::ranges::sort(sorted, id_less);
+  sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
+  auto const mine = agree_call(comm, [&] {
+    return verify_share(comm, videos_dir, files, sorted, options);
+  });
+
+  VerifyReport report;
+  report.videos = gather(comm, files, sorted, mine);
+  report.duplicates = find_duplicates(report.videos);
+  for (auto const& video : report.videos)
+    if (video.file.empty()) report.missing.push_back(video.id);
+  report.unlisted = find_unlisted(files, sorted);
+  return report;
+}
+
+std::string manifest_json(VerifyReport const& report) {
+  // One video a line: a manifest of 220,847 videos can still be searched.
+  std::string text = "{\"videos\": [";
+  auto const dump = [](auto const& json) {
+    using J = std::decay_t<decltype(json)>;
+    return json.dump(-1, ' ', false, J::error_handler_t::replace);
+  };
+  for (std::size_t i = 0; i < report.videos.size(); ++i)
+    text += (i == 0 ? "\n" : ",\n") + dump(manifest_entry(report.videos[i]));
+  text += fmt::format("\n],\n\"num_videos\": {},\n\"num_errors\": {},\n",
+                      report.videos.size(), report.num_errors());
+  text += "\"duplicates\": " + dump(Json(report.duplicates)) + ",\n";
+  text += "\"missing\": " + dump(Json(report.missing)) + ",\n";
+  return text + "\"unlisted\": " + dump(Json(report.unlisted)) + "}\n";
+}
+
+void write_manifest(Communicator const& comm, VerifyReport const& report,
+                    std::filesystem::path const& path) {
+  agree_call(comm, [&] {
+    if (comm.is_root())
+      value_or_throw(publish_file(path, manifest_json(report)));
+  });
+}
+
+}  // namespace gasm

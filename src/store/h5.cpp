@@ -34,7 +34,8 @@ std::string trimmed(char const* text, std::size_t size) {
 
 }  // namespace
 
-Id::Id(hid_t id, Close close, std::string_view what) : id_(id), close_(close) {
+Id::Id(hid_t id, Close closer, std::string_view what)
+    : id_(id), close_(closer) {
   if (id < 0) throw error("cannot {} ({})", what, reason());
 }
 

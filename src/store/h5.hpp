@@ -23,7 +23,7 @@ class Id {
 
   Id() = default;
   /// Throws "cannot WHAT (reason)" if `id` is HDF5's failure.
-  Id(hid_t id, Close close, std::string_view what);
+  Id(hid_t id, Close closer, std::string_view what);
   ~Id();
   Id(Id&& other) noexcept
       : id_(std::exchange(other.id_, H5I_INVALID_HID)), close_(other.close_) {}

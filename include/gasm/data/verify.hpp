@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -40,6 +41,9 @@ struct VerifyReport {
 
 struct VerifyOptions {
   DecodeLimits limits;
+  /// Called after each video with how many of this rank's share are done and
+  /// how many there are; on the calling thread.
+  std::function<void(std::int64_t done, std::int64_t total)> on_progress;
 };
 
 /// Decodes every listed video to its end. Collective: the ids are shared out
