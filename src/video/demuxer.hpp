@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "gasm/base/result.hpp"
+#include "gasm/video/decode_limits.hpp"
+#include "handles.hpp"
+
+namespace gasm {
+
+/// The packets of the first video stream of a file in memory.
+///
+/// Opens no other file or address whatever the container asks for. The
+/// deadline counts from open() and is checked at every read.
+class Demuxer {
+ public:
+  static Result<Demuxer> open(std::span<std::byte const> file,
+                              DecodeLimits const& limits);
+
+  /// Fills `packet` and returns true; false at the end of the file. With
+  /// tolerant reading a file that cannot be read further has ended.
+  enum class Reading { tolerant, strict };
+  Result<bool> next(AVPacket& packet, Reading reading);
+
+  /// An error if the deadline has passed.
+  Result<void> check_deadline() const;
+
+  AVStream const& stream() const { return *input_->streams[stream_index_]; }
+  AVCodecParameters const& parameters() const { return *stream().codecpar; }
+  char const* container() const { return input_->iformat->name; }
+  std::optional<double> duration_s() const;
+  /// Clockwise turn for display: 0, 90, 180, 270; an error for any other.
+  Result<int> rotation_deg() const;
+  DecodeLimits const& limits() const { return limits_; }
+
+  /// Memory and a position in it, as FFmpeg reads it.
+  struct Source {
+    std::span<std::byte const> bytes;
+    std::size_t position = 0;
+    double deadline_s = 0.0;  ///< on the monotonic clock
+  };
+
+ private:
+  Demuxer(DecodeLimits const& limits) : limits_(limits) {}
+  Result<void> open_input();
+  Result<void> pick_stream();
+
+  DecodeLimits limits_;
+  std::unique_ptr<Source> source_;
+  ffmpeg::Io io_;  // freed after input_, which uses it to the last
+  ffmpeg::Input input_;
+  unsigned stream_index_ = 0;
+  int num_packets_ = 0;
+};
+
+/// The clockwise turn of a display matrix, or an error unless it is a pure
+/// turn by a multiple of 90 degrees.
+Result<int> rotation_of(std::int32_t const* display_matrix);
+
+}  // namespace gasm

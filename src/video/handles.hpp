@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The only header that includes FFmpeg: what it owns here is always held by
+// one of these handles.
+
+extern "C" {
+#include <libavcodec/avcodec.h>
+#include <libavformat/avformat.h>
+#include <libavutil/display.h>
+#include <libavutil/imgutils.h>
+#include <libavutil/opt.h>
+#include <libavutil/pixdesc.h>
+#include <libswscale/swscale.h>
+}
+
+#include <memory>
+#include <string>
+
+namespace gasm::ffmpeg {
+
+struct Deleter {
+  void operator()(AVFrame* p) const { av_frame_free(&p); }
+  void operator()(AVPacket* p) const { av_packet_free(&p); }
+  void operator()(AVCodecContext* p) const { avcodec_free_context(&p); }
+  void operator()(SwsContext* p) const { sws_freeContext(p); }
+  void operator()(AVIOContext* p) const {
+    // The demuxer may have replaced the buffer that it was given.
+    av_freep(&p->buffer);
+    avio_context_free(&p);
+  }
+};
+
+template <class T>
+using Handle = std::unique_ptr<T, Deleter>;
+
+using Frame = Handle<AVFrame>;
+using Packet = Handle<AVPacket>;
+using CodecContext = Handle<AVCodecContext>;
+using Scaler = Handle<SwsContext>;
+using Io = Handle<AVIOContext>;
+
+/// A demuxer's context. It does not own its Io, which must outlive it.
+struct InputDeleter {
+  void operator()(AVFormatContext* p) const { avformat_close_input(&p); }
+};
+using Input = std::unique_ptr<AVFormatContext, InputDeleter>;
+
+/// A muxer's context. It does not own its Io either.
+struct OutputDeleter {
+  void operator()(AVFormatContext* p) const { avformat_free_context(p); }
+};
+using Output = std::unique_ptr<AVFormatContext, OutputDeleter>;
+
+/// Options by name; what is left after use are names that nobody knew.
+class Options {
+ public:
+  Options() = default;
+  Options(Options const&) = delete;
+  Options& operator=(Options const&) = delete;
+  ~Options() { av_dict_free(&dictionary_); }
+  void set(char const* key, std::string const& value) {
+    av_dict_set(&dictionary_, key, value.c_str(), 0);
+  }
+  AVDictionary** get() { return &dictionary_; }
+  bool is_empty() const { return av_dict_count(dictionary_) == 0; }
+
+ private:
+  AVDictionary* dictionary_ = nullptr;
+};
+
+Frame make_frame();
+Packet make_packet();
+
+/// FFmpeg's words for an error number, and the last complaint that this
+/// thread's decoder or demuxer logged since clear_complaint(), if any.
+std::string text(int error_number);
+void clear_complaint();
+
+/// Keeps FFmpeg from writing to standard error; thread-safe, runs once.
+void quiet_logs();
+
+}  // namespace gasm::ffmpeg
