@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gasm/record/manifest.hpp"
+
+#include <array>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "gasm/base/clock.hpp"
+#include "gasm/base/file.hpp"
+#include "host_name.hpp"
+
+namespace gasm {
+namespace {
+
+constexpr int kSchema = 1;
+
+constexpr std::array<std::pair<RunState, char const*>, 4> kStates = {{
+    {RunState::running, "running"},
+    {RunState::done, "done"},
+    {RunState::stopped, "stopped"},
+    {RunState::failed, "failed"},
+}};
+
+RunState parse_state(std::string const& word) {
+  for (auto const& [state, name] : kStates)
+    if (word == name) return state;
+  throw error("state \"{}\" is unknown", word);
+}
+
+nlohmann::ordered_json to_json(Manifest const& manifest) {
+  nlohmann::ordered_json json;
+  json["schema"] = kSchema;
+  json["state"] = to_string(manifest.state);
+  json["message"] = manifest.message;
+  json["start_time"] = manifest.start_time;
+  json["end_time"] = nullptr;
+  if (manifest.end_time) json["end_time"] = *manifest.end_time;
+  json["argv"] = manifest.argv;
+  json["host"] = manifest.host;
+  json["world_size"] = manifest.world_size;
+  json["config_digest"] = manifest.config_digest;
+  json["data_hashes"] = manifest.data_hashes;
+  json["gasm"] = {{"version", manifest.build.version},
+                  {"commit", manifest.build.commit},
+                  {"dirty", manifest.build.dirty},
+                  {"build_type", manifest.build.build_type},
+                  {"compiler", manifest.build.compiler}};
+  json["libraries"] = manifest.libraries;
+  return json;
+}
+
+Manifest from_json(nlohmann::json const& json) {
+  if (json.at("schema") != kSchema)
+    throw error("schema is {}, not {}", json.at("schema").dump(), kSchema);
+  Manifest manifest;
+  manifest.state = parse_state(json.at("state"));
+  manifest.message = json.at("message");
+  manifest.start_time = json.at("start_time");
+  if (!json.at("end_time").is_null())
+    manifest.end_time = json.at("end_time").get<std::string>();
+  manifest.argv = json.at("argv").get<std::vector<std::string>>();
+  manifest.host = json.at("host");
+  manifest.world_size = json.at("world_size");
+  manifest.config_digest = json.at("config_digest");
+  manifest.data_hashes =
+      json.at("data_hashes").get<std::map<std::string, std::string>>();
+  auto const& build = json.at("gasm");
+  manifest.build = {build.at("version"), build.at("commit"), build.at("dirty"),
+                    build.at("build_type"), build.at("compiler")};
+  manifest.libraries =
+      json.at("libraries").get<std::map<std::string, std::string>>();
+  return manifest;
+}
+
+}  // namespace
+
+std::string to_string(RunState state) {
+  for (auto const& [value, name] : kStates)
+    if (value == state) return name;
+  return "unknown";
+}
+
+Manifest make_manifest(std::vector<std::string> argv, int world_size) {
+  Manifest manifest;
+  manifest.argv = std::move(argv);
+  manifest.host = record_detail::host_name();
+  manifest.world_size = world_size;
+  manifest.start_time = utc_timestamp();
+  return manifest;
+}
+
+Result<void> write_manifest(std::filesystem::path const& path,
+                            Manifest const& manifest) {
+  // Arguments are bytes, not always UTF-8.
+  auto const text = to_json(manifest).dump(
+      2, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  return publish_file(path, text + "\n");
+}
+
+Result<Manifest> read_manifest(std::filesystem::path const& path) {
+  auto const text = read_text(path);
+  if (!text) return tl::unexpected(text.error());
+  try {
+    return from_json(nlohmann::json::parse(*text));
+  } catch (std::exception const& e) {
+    return failure("{} is not a manifest ({}).", path.string(), e.what());
+  }
+}
+
+}  // namespace gasm
