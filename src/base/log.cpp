@@ -65,9 +65,11 @@ void log_line(LogVoice voice, LogLevel level, std::string_view text) {
   if (voice == LogVoice::rank && log.num_ranks > 1)
     line = fmt::format("[rank {}] ", log.rank);
   if (level == LogLevel::warn) line += "warning: ";
+  if (level == LogLevel::error) line += "error: ";
   line += text;
   bool const speaks = voice == LogVoice::rank || log.rank == 0;
-  if (speaks && (level == LogLevel::warn || !log.quiet)) log.console->info(line);
+  if (speaks && (level != LogLevel::info || !log.quiet))
+    log.console->info(line);
   if (auto file = log.file) file->info(line);
 }
 

@@ -27,7 +27,7 @@ void set_log_quiet(bool quiet);
 /// Writes out what is buffered.
 void flush_log();
 
-enum class LogLevel { info, warn };
+enum class LogLevel { info, warn, error };
 enum class LogVoice { root, rank };
 
 void log_line(LogVoice voice, LogLevel level, std::string_view text);

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gasm/comm/run_guarded.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <thread>
+
+#include "failed_phase.hpp"
+#include "gasm/base/log.hpp"
+#include "gasm/comm/agree.hpp"
+#include "gasm/comm/mpi_session.hpp"
+
+namespace gasm {
+namespace {
+
+constexpr auto kOrderlyEnd = std::chrono::seconds(10);
+
+/// The text of the exception that is being handled.
+std::string current_message() {
+  try {
+    throw;
+  } catch (std::exception const& failed) {
+    return failed.what();
+  } catch (...) {
+    return "an exception of unknown type";
+  }
+}
+
+[[noreturn]] void abort_with(std::string const& message) {
+  std::string const phase = failed_phase();
+  log_line(LogVoice::rank, LogLevel::error,
+           fmt::format("{} (host {}, pid {}, {}{}). Aborting all ranks.",
+                       message, host_name(), ::getpid(),
+                       phase.empty() ? "outside any phase" : "phase ", phase));
+  flush_log();
+  abort_job(ExitCode::aborted);
+}
+
+/// For threads: an exception that leaves one never reaches the guard. MPI may
+/// not be called there, so only this process ends; mpirun ends the others.
+[[noreturn]] void on_terminate() {
+  log_line(LogVoice::rank, LogLevel::error,
+           fmt::format(
+               "{} (host {}, pid {}, in a thread without a guard). "
+               "Aborting.",
+               std::current_exception() ? current_message() : "std::terminate",
+               host_name(), ::getpid()));
+  flush_log();
+  _exit(static_cast<int>(ExitCode::aborted));
+}
+
+/// Ends the process if an orderly end takes too long: then this rank's error
+/// was not the others', and they wait elsewhere.
+class EndTimer {
+ public:
+  EndTimer(Communicator const& world, std::string message)
+      : rank_(world.rank()),
+        message_(std::move(message)),
+        thread_([this](std::stop_token stop) { wait(stop); }) {}
+
+ private:
+  void wait(std::stop_token const& stop) {
+    std::unique_lock lock(mutex_);
+    wake_.wait_for(lock, stop, kOrderlyEnd, [] { return false; });
+    if (stop.stop_requested()) return;
+    log_line(LogVoice::rank, LogLevel::error,
+             fmt::format("{} (rank {}, host {}; the other ranks did not "
+                         "report the same). Aborting all ranks.",
+                         message_, rank_, host_name()));
+    flush_log();
+    _exit(static_cast<int>(ExitCode::aborted));
+  }
+
+  int rank_;
+  std::string message_;
+  std::mutex mutex_;
+  std::condition_variable_any wake_;
+  std::jthread thread_;
+};
+
+int end_in_order(MpiSession& session, std::string const& message,
+                 ExitCode code) {
+  log_line(LogVoice::root, LogLevel::error, message);
+  flush_log();
+  EndTimer timer(session.world(), message);
+  session.close();
+  return static_cast<int>(code);
+}
+
+}  // namespace
+
+int run_guarded(
+    int argc, char** argv,
+    std::function<ExitCode(Communicator const& world)> const& body) {
+  std::set_terminate(on_terminate);
+  std::optional<MpiSession> session;
+  try {
+    session.emplace(argc, argv);
+    ExitCode const code = body(session->world());
+    flush_log();
+    session->close();
+    return static_cast<int>(code);
+  } catch (AgreedError const& failed) {
+    return end_in_order(*session, failed.what(), failed.code());
+  } catch (Error const& failed) {
+    if (!session) abort_with(failed.what());
+    if (session->world().size() > 1 && failed.code() != ExitCode::usage)
+      abort_with(failed.what());
+    return end_in_order(*session, failed.what(), failed.code());
+  } catch (...) {
+    abort_with(current_message());
+  }
+}
+
+int run_guarded_serial(std::function<ExitCode()> const& body) {
+  std::set_terminate(on_terminate);
+  try {
+    ExitCode const code = body();
+    flush_log();
+    return static_cast<int>(code);
+  } catch (Error const& failed) {
+    log_line(LogVoice::root, LogLevel::error, failed.what());
+    flush_log();
+    return static_cast<int>(failed.code());
+  } catch (...) {
+    log_line(LogVoice::root, LogLevel::error, current_message());
+    flush_log();
+    return static_cast<int>(ExitCode::aborted);
+  }
+}
+
+}  // namespace gasm
