@@ -131,7 +131,11 @@ int run_guarded_serial(std::function<ExitCode()> const& body) {
     flush_log();
     return static_cast<int>(failed.code());
   } catch (...) {
-    log_line(LogVoice::root, LogLevel::error, current_message());
+    std::string const phase = failed_phase();
+    log_line(LogVoice::root, LogLevel::error,
+             phase.empty()
+                 ? current_message()
+                 : fmt::format("{} (phase {})", current_message(), phase));
     flush_log();
     return static_cast<int>(ExitCode::aborted);
   }

@@ -13,7 +13,7 @@ struct WatchdogOptions {
   int num_ranks = 1;
   /// The status board (status_board.hpp), the same for all ranks: a file in
   /// the run folder. Empty: no board, the report names this rank only.
-  std::filesystem::path board_path;
+  std::filesystem::path board_path = {};
   /// Multiplies every deadline (slow machines, debuggers); 0: no deadlines.
   double deadline_scale = 1.0;
 };
