@@ -45,7 +45,7 @@ class Documents {
   template <class T>
   void read(T& value) {
     for (auto const& [source, node] : items_)
-      read_section(source, node, "", value);
+      read_section(source, node, source.place_of(node), "", value);
   }
 
   /// "file:3:7: " where the key stands, else "file: ".

@@ -55,6 +55,17 @@ std::string suggest_key(Source const& source, std::string const& path,
   return fmt::format(" Try one of: {}.", fmt::join(keys, ", "));
 }
 
+/// A hint if the line at fault is indented by a tab, of which the parser's own
+/// message says nothing.
+std::string suggest_spaces(std::string_view text, YAML::Mark const& mark) {
+  for (int line = 0; line < mark.line; ++line)
+    text.remove_prefix(std::min(text.size(), text.find('\n') + 1));
+  auto const indent = text.substr(0, text.find_first_not_of(" \t"));
+  return indent.find('\t') == std::string_view::npos
+             ? ""
+             : " Try spaces instead of the tab.";
+}
+
 }  // namespace
 
 std::string Source::place_of(YAML::Node const& node) const {
@@ -64,7 +75,7 @@ std::string Source::place_of(YAML::Node const& node) const {
 }
 
 void ValueReader::refuse(std::string const& complaint) const {
-  throw usage_error("{}: {} {}", source_.place_of(node_), path_, complaint);
+  throw usage_error("{}: {} {}", place_, path_, complaint);
 }
 
 void ValueReader::refuse_type(char const* wanted) const {
@@ -94,7 +105,8 @@ std::string ValueReader::plain_scalar(char const* wanted) const {
 
 ValueReader ValueReader::entry(std::size_t i) const {
   // Counts bind the outer list; lists inside only have to be non-empty.
-  return {source_, node_[i], fmt::format("{}[{}]", path_, i), limits_.each(1)};
+  return {source_, node_[i], source_.place_of(node_[i]),
+          fmt::format("{}[{}]", path_, i), limits_.each(1)};
 }
 
 void ValueReader::check_list(std::size_t min_count,
@@ -183,29 +195,30 @@ void ValueReader::read(Resolution& value) const {
 }
 
 SectionReader::SectionReader(Source const& source, YAML::Node const& node,
-                             std::string path,
+                             std::string const& place, std::string path,
                              std::vector<std::string> const& keys)
     : source_(source), path_(std::move(path)) {
   if (!node.IsMap())
     throw usage_error(
         "{}: {} must be a section of keys (it is {}). Try one "
         "of its keys: {}.",
-        source_.place_of(node), path_.empty() ? "the file" : path_,
-        describe(node), fmt::join(keys, ", "));
+        place, path_.empty() ? "the file" : path_, describe(node),
+        fmt::join(keys, ", "));
   for (auto const& entry : node) {
-    auto const place = source_.place_of(entry.first);
+    auto const key_place = source_.place_of(entry.first);
     if (!entry.first.IsScalar())
-      throw usage_error("{}: {} has a key that is {} (a key is a word).", place,
-                        path_.empty() ? "the file" : path_,
+      throw usage_error("{}: {} has a key that is {} (a key is a word).",
+                        key_place, path_.empty() ? "the file" : path_,
                         describe(entry.first));
     auto const& key = entry.first.Scalar();
     auto const full = join_path(path_, key);
     if (std::find(keys.begin(), keys.end(), key) == keys.end())
-      throw usage_error("{}: there is no key {}.{}", place, full,
+      throw usage_error("{}: there is no key {}.{}", key_place, full,
                         suggest_key(source_, path_, key, keys));
-    if (!entries_.emplace(key, entry.second).second)
-      throw usage_error("{}: {} stands twice. Try removing one.", place, full);
-    if (source_.places != nullptr) (*source_.places)[full] = place;
+    if (!entries_.try_emplace(key, entry.first, entry.second).second)
+      throw usage_error("{}: {} stands twice. Try removing one.", key_place,
+                        full);
+    if (source_.places != nullptr) (*source_.places)[full] = key_place;
   }
 }
 
@@ -215,8 +228,8 @@ YAML::Node parse_document(std::string_view text, std::string const& name) {
     documents = YAML::LoadAll(std::string(text));
   } catch (YAML::ParserException const& e) {
     if (e.mark.is_null()) throw usage_error("{}: not YAML ({}).", name, e.msg);
-    throw usage_error("{}:{}:{}: not YAML ({}).", name, e.mark.line + 1,
-                      e.mark.column + 1, e.msg);
+    throw usage_error("{}:{}:{}: not YAML ({}).{}", name, e.mark.line + 1,
+                      e.mark.column + 1, e.msg, suggest_spaces(text, e.mark));
   } catch (YAML::Exception const& e) {
     throw usage_error("{}: not YAML ({}).", name, e.msg);
   }

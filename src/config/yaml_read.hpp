@@ -31,16 +31,21 @@ struct Source {
   Places* places = nullptr;
 
   std::string place_of(YAML::Node const& node) const;
+  /// Where to look for a value: an empty one has no place but its key's.
+  std::string place_of(YAML::Node const& key, YAML::Node const& value) const {
+    return place_of(value.IsNull() ? key : value);
+  }
 };
 
 /// One value on its way into a struct: the node and all that a complaint
 /// about it must name.
 class ValueReader {
  public:
-  ValueReader(Source const& source, YAML::Node node, std::string path,
-              Limits const& limits)
+  ValueReader(Source const& source, YAML::Node node, std::string place,
+              std::string path, Limits const& limits)
       : source_(source),
         node_(std::move(node)),
+        place_(std::move(place)),
         path_(std::move(path)),
         limits_(limits) {}
 
@@ -108,6 +113,7 @@ class ValueReader {
 
   Source const& source_;
   YAML::Node node_;
+  std::string place_;
   std::string path_;
   Limits limits_;
 };
@@ -116,7 +122,8 @@ class ValueReader {
 /// what is no map, repeated keys, and keys that are not among `keys`.
 class SectionReader {
  public:
-  SectionReader(Source const& source, YAML::Node const& node, std::string path,
+  SectionReader(Source const& source, YAML::Node const& node,
+                std::string const& place, std::string path,
                 std::vector<std::string> const& keys);
 
   template <class T>
@@ -124,7 +131,9 @@ class SectionReader {
              Limits const& limits = {}) {
     auto const found = entries_.find(key);
     if (found == entries_.end()) return;
-    ValueReader(source_, found->second, join_path(path_, key), limits)
+    auto const& [key_node, node] = found->second;
+    ValueReader(source_, node, source_.place_of(key_node, node),
+                join_path(path_, key), limits)
         .read(value);
   }
 
@@ -134,7 +143,8 @@ class SectionReader {
  private:
   Source const& source_;
   std::string path_;
-  std::map<std::string, YAML::Node, std::less<>> entries_;
+  std::map<std::string, std::pair<YAML::Node, YAML::Node>, std::less<>>
+      entries_;  ///< key -> its node and its value's
 };
 
 /// A visitor that lists the keys of one struct.
@@ -154,18 +164,20 @@ struct KeyLister {
 /// Reads the keys that `node` has into `value`; the others stay as they are.
 template <class T>
 void read_section(Source const& source, YAML::Node const& node,
-                  std::string path, T& value) {
+                  std::string const& place, std::string path, T& value) {
   KeyLister lister;
   T::visit(lister, std::as_const(value));
-  SectionReader reader(source, node, std::move(path), lister.keys);
+  SectionReader reader(source, node, place, std::move(path), lister.keys);
   T::visit(reader, value);
 }
 
 template <class T>
 void SectionReader::section(std::string_view key, T& value, char const*) {
   auto const found = entries_.find(key);
-  if (found != entries_.end())
-    read_section(source_, found->second, join_path(path_, key), value);
+  if (found == entries_.end()) return;
+  auto const& [key_node, node] = found->second;
+  read_section(source_, node, source_.place_of(key_node, node),
+               join_path(path_, key), value);
 }
 
 /// The one document of a text. usage_error if it is not YAML, is empty, or

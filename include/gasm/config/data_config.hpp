@@ -106,7 +106,7 @@ struct AugmentConfig {
             between(0, 4096));
     v.field("jitter", self.jitter,
             "Brightness, contrast and saturation are scaled by a factor "
-            "within 1 +- this.",
+            "from 1 - this to 1 + this.",
             below(1));
   }
 };

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <ostream>
+#include <string>
+
+#include "gasm/base/error.hpp"
+#include "gasm/config/load.hpp"
+
+namespace gasm {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+std::string complaint(std::string const& text) {
+  try {
+    parse_config(text, "f.yaml");
+  } catch (Error const& e) {
+    EXPECT_EQ(e.code(), ExitCode::usage);
+    return e.what();
+  }
+  return "";
+}
+
+struct Contradiction {
+  std::string text;
+  std::string starts_with;
+  std::string says;
+
+  friend void PrintTo(Contradiction const& bad, std::ostream* out) {
+    *out << bad.text;
+  }
+};
+
+class ContradictionTest : public testing::TestWithParam<Contradiction> {};
+
+TEST_P(ContradictionTest, NamesPlaceAndKeys) {
+  auto const& bad = GetParam();
+  auto const got = complaint(bad.text);
+  EXPECT_THAT(got, StartsWith(bad.starts_with));
+  EXPECT_THAT(got, HasSubstr(bad.says));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Model, ContradictionTest,
+    testing::Values(
+        Contradiction{"model: {semantic: {preset: custom, heads: 7}}",
+                      "f.yaml:1:36: model.semantic.heads",
+                      "is 7 and does not divide model.semantic.width (384)"},
+        Contradiction{
+            "model: {semantic: {preset: custom, width: 36, heads: 6}}",
+            "f.yaml:1:47: model.semantic.heads", "6 channels a head"},
+        Contradiction{"model: {semantic: {resolution: 230}}",
+                      "f.yaml:1:20: model.semantic.resolution",
+                      "not a multiple of the patch, 16). Try 224"},
+        Contradiction{"model: {semantic: {frames: [3, 3]}}",
+                      "f.yaml:1:20: model.semantic.frames", "not ascending"},
+        Contradiction{"model: {semantic: {frames: [16]}}",
+                      "f.yaml:1:20: model.semantic.frames",
+                      "frame 16 of a clip of 16"},
+        Contradiction{"data: {sampling: {frames: 4}}",
+                      "f.yaml: model.semantic.frames",
+                      "frame 8 of a clip of 4"},
+        Contradiction{"model: {motion: {kind: custom, widths: [8]}}",
+                      "f.yaml:1:32: model.motion.widths",
+                      "has 1 entries (stage res3 needs 2)"},
+        Contradiction{"model: {motion: {kind: custom, stem_kernel: [1, 2, 3]}}",
+                      "f.yaml:1:32: model.motion.stem_kernel", "holds 2"},
+        Contradiction{
+            "model: {motion: {kind: custom, temporal_kernels: [[1], [1, 4]]}}",
+            "f.yaml:1:32: model.motion.temporal_kernels", "holds 4"},
+        // 224 px / (2 * 2 * 2) = 28 places at res3.
+        Contradiction{"model: {motion: {grid: [28, 29]}}",
+                      "f.yaml:1:18: model.motion.grid",
+                      "finer than the 28 x 28 places of stage res3"},
+        Contradiction{"model: {fusion: {dim: 100}}",
+                      "f.yaml: model.fusion.heads",
+                      "is 8 and does not divide model.fusion.dim (100)"},
+        Contradiction{"model: {fusion: {kind: late, graph: {heads: 5}}}",
+                      "f.yaml:1:38: model.fusion.graph.heads",
+                      "does not divide model.semantic.width (384)"},
+        Contradiction{"model: {fusion: {kind: motion, motion_width: 12}}",
+                      "f.yaml: model.fusion.graph.heads",
+                      "does not divide model.fusion.motion_width (12)"},
+        Contradiction{"model: {fusion: {cross_bias: true}}",
+                      "f.yaml:1:18: model.fusion.cross_bias",
+                      "more than one motion place"}));
+
+INSTANTIATE_TEST_SUITE_P(
+    Run, ContradictionTest,
+    testing::Values(
+        Contradiction{"train: {micro_batch: 65}",
+                      "f.yaml:1:9: train.micro_batch",
+                      "above train.global_batch (64)"},
+        Contradiction{"parallel: {virtual_ranks: 3}",
+                      "f.yaml:1:12: parallel.virtual_ranks",
+                      "train.global_batch (64) must be 3 times"},
+        Contradiction{"train: {epochs: 0.5}", "f.yaml: optim.warmup_epochs",
+                      "above train.epochs (0.5)"},
+        Contradiction{
+            "train: {eval_every_epochs: 0, early_stop: {patience: 1}}",
+            "f.yaml:1:44: train.early_stop.patience", "needs evaluations"},
+        Contradiction{"run: {name: a/b}", "f.yaml:1:7: run.name",
+                      "not the name of one folder"},
+        Contradiction{"run: {name: ..}", "f.yaml:1:7: run.name", ""},
+        Contradiction{"data: {augment: {scale_min: 0.9, scale_max: 0.8}}",
+                      "f.yaml:1:18: data.augment.scale_min", "0.8"},
+        Contradiction{"data: {augment: {ratio_min: 2}}",
+                      "f.yaml:1:18: data.augment.ratio_min", "1.3333"},
+        Contradiction{"data: {sampling: {frames: 1}}\n"
+                      "model: {fusion: {kind: motion}}",
+                      "f.yaml:1:19: data.sampling.frames", "too few"}));
+
+INSTANTIATE_TEST_SUITE_P(
+    NotThereYet, ContradictionTest,
+    testing::Values(
+        Contradiction{"data: {source: features}", "f.yaml:1:8: data.source",
+                      "does not have that yet"},
+        Contradiction{"data: {store: exchange}", "f.yaml:1:8: data.store",
+                      "is exchange (this version does not have that yet)"},
+        Contradiction{"data: {store: stream}", "f.yaml:1:8: data.store",
+                      "Try auto, resident or direct"},
+        Contradiction{"train: {ema: 0.9}", "f.yaml:1:9: train.ema",
+                      "does not have that yet"},
+        Contradiction{"train: {precision: bf16}", "f.yaml:1:9: train.precision",
+                      "Try fp32"},
+        Contradiction{"parallel: {backend: nccl}",
+                      "f.yaml:1:12: parallel.backend", "Try auto or mpi"},
+        Contradiction{"parallel: {compress: bf16}",
+                      "f.yaml:1:12: parallel.compress", "Try none"},
+        Contradiction{"parallel: {zero1: true}", "f.yaml:1:12: parallel.zero1",
+                      "Try false"}));
+
+TEST(Validate, AStreamThatIsNotThereIsNotChecked) {
+  EXPECT_EQ(complaint("model: {fusion: {kind: motion}, "
+                      "semantic: {preset: custom, heads: 7, frames: [99]}}"),
+            "");
+  EXPECT_EQ(complaint("model: {fusion: {kind: semantic}, "
+                      "motion: {kind: custom, widths: [8]}}"),
+            "");
+}
+
+TEST(Validate, VirtualRanksMayFit) {
+  EXPECT_EQ(complaint("parallel: {virtual_ranks: 4}"), "");
+}
+
+TEST(Validate, GlobalBatchNeedNotBeAMultiple) {
+  EXPECT_EQ(complaint("train: {global_batch: 50, micro_batch: 16}"), "");
+}
+
+TEST(Validate, AStructIsCheckedToo) {
+  RunConfig config;
+  validate(config);
+  config.train.micro_batch = 100;
+  try {
+    validate(config, "sweep trial 3");
+    FAIL();
+  } catch (Error const& e) {
+    EXPECT_THAT(e.what(), StartsWith("sweep trial 3: train.micro_batch is "));
+  }
+}
+
+TEST(ValidateForTraining, WantsBothStores) {
+  RunConfig config;
+  EXPECT_THROW(validate_for_training(config), Error);
+  config.data.train = "a.h5";
+  try {
+    validate_for_training(config, "f.yaml");
+    FAIL();
+  } catch (Error const& e) {
+    EXPECT_THAT(e.what(), StartsWith("f.yaml: data.val is not set"));
+  }
+  config.data.val = "b.h5";
+  validate_for_training(config);
+}
+
+}  // namespace
+}  // namespace gasm
