@@ -89,18 +89,20 @@ double wrapped(double periods) { return periods - std::floor(periods); }
 bool is_pattern(Texture texture, SceneObject const& object, double x,
                 double y) {
   double const u = (x * std::cos(object.angle) + y * std::sin(object.angle)) /
-                       object.period_px +
-                   object.phase[0];
+                   object.period_px;
   double const v = (-x * std::sin(object.angle) + y * std::cos(object.angle)) /
-                       object.period_px +
-                   object.phase[1];
+                   object.period_px;
+  auto const& [pu, pv] = object.phase;
   switch (texture) {
     case Texture::striped:
-      return wrapped(u) < 0.5;
+      return wrapped(u + pu) < 0.5;
     case Texture::dotted:
-      return std::hypot(wrapped(u) - 0.5, wrapped(v) - 0.5) < 0.28;
+      // Half the range of phases: some dot is always near the centre, else
+      // small shapes would now and then show none and look plain.
+      return std::hypot(wrapped(u + pu / 2 + 0.25) - 0.5,
+                        wrapped(v + pv / 2 + 0.25) - 0.5) < 0.28;
     case Texture::checked:
-      return (wrapped(u) < 0.5) != (wrapped(v) < 0.5);
+      return (wrapped(u + pu) < 0.5) != (wrapped(v + pv) < 0.5);
     case Texture::plain:
       return false;
   }

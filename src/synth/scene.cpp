@@ -60,8 +60,10 @@ bool draw_background(Rng& rng, Scene& scene) {
 
 bool draw_object_colours(Rng& rng, Scene const& scene, ObjectSet set,
                          SceneObject& object) {
-  auto const [dark, light] = std::minmax(luminance(scene.background[0]),
-                                         luminance(scene.background[1]));
+  double const one = luminance(scene.background[0]);
+  double const other = luminance(scene.background[1]);
+  double const dark = std::min(one, other);
+  double const light = std::max(one, other);
   for (int attempt = 0; attempt < 400; ++attempt) {
     object.base = draw_rgb(rng, 0, 255);
     object.pattern = draw_rgb(rng, 0, 255);

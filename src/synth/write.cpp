@@ -2,7 +2,7 @@
 #include "gasm/synth/write.hpp"
 
 #include <filesystem>
-#include <string_view>
+#include <span>
 #include <system_error>
 
 #include "gasm/base/error.hpp"
@@ -67,6 +67,22 @@ bool is_written(fs::path const& path) {
   return !none && size > 0;
 }
 
+/// Whole or not there, as publish_file, but without its two fsyncs a file,
+/// which would take as long as the encoding: a clip that a power cut empties
+/// is written again (is_written).
+void publish_clip(fs::path const& path, std::span<std::byte const> bytes) {
+  fs::path const draft = path.string() + ".tmp";
+  auto file =
+      value_or_throw(FileWriter::open(draft, FileWriter::Mode::truncate));
+  value_or_throw(file.write(bytes));
+  value_or_throw(file.close());
+  std::error_code failed;
+  fs::rename(draft, path, failed);
+  if (failed)
+    throw error("cannot rename {} to {} ({})", draft.string(), path.string(),
+                failed.message());
+}
+
 /// Encodes and publishes clips of one scene after another.
 class OrbitWriter {
  public:
@@ -87,10 +103,7 @@ class OrbitWriter {
     auto const file = value_or_throw(
         encode_vp9_webm(pixels, crop ? spec.crop_px : spec.width_px,
                         crop ? spec.crop_px : spec.height_px, encoding_));
-    value_or_throw(publish_file(
-        clip_path(options_, clip),
-        std::string_view(reinterpret_cast<char const*>(file.data()),
-                         file.size())));
+    publish_clip(clip_path(options_, clip), file);
     return static_cast<std::int64_t>(file.size());
   }
 
