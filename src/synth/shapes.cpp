@@ -48,8 +48,8 @@ bool in_box(double x, double y, double left, double right, double top,
 }
 
 bool in_heart(double x, double y) {
-  double const u = 1.33 * x;
-  double const v = 0.1 - 1.33 * y;
+  double const u = 1.36 * x;
+  double const v = 0.1 - 1.36 * y;
   double const disc = u * u + v * v - 1;
   return disc * disc * disc - u * u * v * v * v < 0;
 }
