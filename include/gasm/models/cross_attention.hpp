@@ -30,7 +30,7 @@ class CrossAttention : public torch::nn::Module {
 
  private:
   std::int64_t heads_;
-  at::Tensor* distance_ = nullptr;
+  at::Tensor distance_;
   at::Tensor pos_gain_;
   torch::nn::Linear q_{nullptr}, k_{nullptr}, v_{nullptr}, o_{nullptr};
 };

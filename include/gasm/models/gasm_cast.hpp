@@ -48,8 +48,7 @@ class GasmCast : public torch::nn::Module {
   std::vector<std::shared_ptr<FusionLayer>> fusion_;
   torch::nn::LayerNorm norm_s_{nullptr}, norm_m_{nullptr};
   torch::nn::Linear head_{nullptr}, head_s_{nullptr}, head_m_{nullptr};
-  at::Tensor* mask_sm_ = nullptr;
-  at::Tensor* mask_ms_ = nullptr;
+  AlignedMasks masks_;  ///< undefined: everything is visible
 };
 
 }  // namespace gasm

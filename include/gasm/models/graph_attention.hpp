@@ -47,12 +47,12 @@ class GraphAttention : public torch::nn::Module {
   at::Tensor forward(at::Tensor const& x, TraceScope const& trace = {});
 
  private:
-  at::Tensor bias(at::Tensor const& kind, at::Tensor const& cosine) const;
+  at::Tensor add_biases(at::Tensor const& dot, at::Tensor const& kind,
+                        at::Tensor const& cosine) const;
 
   std::int64_t heads_, topk_;
-  at::Tensor* neighbour_;
-  at::Tensor* offset_;
-  at::Tensor* fixed_kind_;
+  at::Tensor neighbour_;
+  at::Tensor offset_;
   torch::nn::LayerNorm norm_{nullptr};
   torch::nn::Linear q_{nullptr}, k_{nullptr}, v_{nullptr}, o_{nullptr};
   torch::nn::Linear sim_{nullptr};

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "gasm/config/motion_config.hpp"
@@ -32,7 +33,9 @@ struct I3dOptions {
   Size3 stem_stride = {1, 2, 2};
   Size3 stem_pool_kernel = {1, 3, 3};  ///< max pool, odd; {1,1,1}: none
   Size3 stem_pool_stride = {1, 2, 2};
-  std::int64_t temporal_pool = 2;  ///< max pool in time after res2; 1: none
+  /// Max pool in time between res2 and res3 (a tap at res2 is before it); 1:
+  /// none.
+  std::int64_t temporal_pool = 2;
   std::vector<I3dStage> stages = {{3, 64, 256, 1, {3}},
                                   {4, 128, 512, 2, {3, 1}},
                                   {6, 256, 1024, 2, {3, 1}},
@@ -46,6 +49,9 @@ struct I3dOptions {
 /// The sizes in force of a configuration, up to its stage: those of its
 /// preset, or its own.
 I3dOptions i3d_options(MotionConfig const& config);
+
+class I3dStem;
+class I3dResStage;
 
 /// 3-D ResNet whose last stage is the tap: stages after it are not built.
 ///
@@ -66,8 +72,11 @@ class I3dResNet : public torch::nn::Module {
   std::int64_t out_channels() const { return options_.stages.back().outer; }
 
  private:
+  at::Tensor pool_time(at::Tensor const& x) const;
+
   I3dOptions options_;
-  torch::nn::ModuleList blocks_;
+  std::shared_ptr<I3dStem> stem_;
+  std::vector<std::shared_ptr<I3dResStage>> stages_;
 };
 
 /// T', H', W' of the tap for clips of T frames of H x W pixels. Throws if

@@ -42,7 +42,7 @@ torch::nn::LayerNorm make_layer_norm(std::int64_t dim, double eps = 1e-5);
 
 /// Registers a tensor that moves with its module but is a function of the
 /// options, so it is not part of the state dict (named_tensors.hpp).
-at::Tensor& register_constant(torch::nn::Module& module, char const* name,
-                              at::Tensor value);
+at::Tensor register_constant(torch::nn::Module& module, char const* name,
+                             at::Tensor value);
 
 }  // namespace gasm

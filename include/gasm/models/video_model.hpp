@@ -62,10 +62,8 @@ class VideoModel : public torch::nn::Module {
   std::shared_ptr<Vit> semantic_;
   std::shared_ptr<I3dResNet> motion_;
   std::shared_ptr<GasmCast> cast_;
-  at::Tensor* semantic_mean_ = nullptr;
-  at::Tensor* semantic_scale_ = nullptr;
-  at::Tensor* motion_mean_ = nullptr;
-  at::Tensor* motion_scale_ = nullptr;
+  at::Tensor semantic_shift_, semantic_scale_;
+  at::Tensor motion_shift_, motion_scale_;
 };
 
 /// A VideoModel with parameters that are a function of `seed` alone, the

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "gasm/config/semantic_config.hpp"
 
@@ -50,8 +51,9 @@ class VitBlock;
 /// embeddings.{cls_token, register_tokens, patch_embeddings.*},
 /// layer.I.{norm1, attention.{q,k,v,o}_proj, layer_scale1.lambda1, norm2,
 /// mlp.{up,gate,down}_proj, layer_scale2.lambda1}, norm.*.
-/// Starts as published: normal(0, 0.02) cut at two sigma for matrices, the
-/// CLS token and registers; zero biases.
+/// Starts as published: normal(0, 0.02) for matrices and registers, nearly
+/// zero for the CLS token, zero biases; the patch convolution uniform in
+/// +-1 / sqrt(fan_in).
 class Vit : public torch::nn::Module {
  public:
   explicit Vit(VitOptions const& options);
@@ -63,10 +65,9 @@ class Vit : public torch::nn::Module {
 
  private:
   VitOptions options_;
-  std::shared_ptr<torch::nn::Module> embeddings_;
   at::Tensor cls_token_, register_tokens_;
   torch::nn::Conv2d patch_embeddings_{nullptr};
-  torch::nn::ModuleList layers_;
+  std::vector<std::shared_ptr<VitBlock>> layers_;
   torch::nn::LayerNorm norm_{nullptr};
 };
 

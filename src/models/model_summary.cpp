@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gasm/models/model_summary.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "gasm/models/named_tensors.hpp"
+
+namespace gasm {
+namespace {
+
+double product(Size3 const& size) {
+  return static_cast<double>(size[0]) * static_cast<double>(size[1]) *
+         static_cast<double>(size[2]);
+}
+
+double real(std::int64_t n) { return static_cast<double>(n); }
+
+std::int64_t pooled(std::int64_t size, std::int64_t kernel,
+                    std::int64_t stride) {
+  return (size + 2 * (kernel / 2) - kernel) / stride + 1;
+}
+
+/// One residual block on an input of `size`, which it may halve in space.
+double block_macs(std::int64_t in, I3dStage const& stage, std::int64_t kernel,
+                  std::int64_t stride, Size3& size) {
+  double const before = product(size);
+  size[1] = pooled(size[1], 3, stride);
+  size[2] = pooled(size[2], 3, stride);
+  double const after = product(size), inner = real(stage.inner);
+  double macs = before * real(in) * inner * real(kernel);
+  macs += after * inner * inner * 9.0 + after * inner * real(stage.outer);
+  if (in != stage.outer || stride != 1)
+    macs += after * real(in) * real(stage.outer);
+  return macs;
+}
+
+/// Sizes of a fusion model as real numbers.
+struct Tokens {
+  double count, graphs, nodes, dim_in, dim;
+};
+
+double graph_macs(Tokens const& t, FusionSpec const& spec) {
+  double const hidden = std::nearbyint(t.dim * spec.ffn_ratio);
+  double const similarity = t.count * t.dim * spec.graph_sim_dim +
+                            t.graphs * t.nodes * t.nodes * spec.graph_sim_dim;
+  double const attention = 4.0 * t.count * t.dim * t.dim +
+                           2.0 * t.graphs * t.nodes * t.nodes * t.dim;
+  return spec.graph_layers *
+         (similarity + attention + 2.0 * t.count * t.dim * hidden);
+}
+
+double stream_macs(Tokens const& t, FusionSpec const& spec) {
+  double const input = t.dim == t.dim_in ? 0.0 : t.count * t.dim_in * t.dim;
+  return input + graph_macs(t, spec);
+}
+
+/// Both directions, and the FFN of each stream.
+double fusion_layer_macs(Tokens const& s, Tokens const& m,
+                         FusionSpec const& spec) {
+  double const r = spec.fusion_dim;
+  double macs = 4.0 * (s.count + m.count) * r * r + 4.0 * s.count * m.count * r;
+  for (Tokens const* t : {&s, &m}) {
+    if (spec.fusion == FusionKind::bcast) macs += 2.0 * t->count * t->dim * r;
+    macs += 2.0 * t->count * t->dim * std::nearbyint(t->dim * spec.ffn_ratio);
+  }
+  return macs;
+}
+
+double width_of(int common, int own, int dim_in) {
+  return common ? common : own ? own : dim_in;
+}
+
+PartSummary summarise(std::string name, torch::nn::Module const& module,
+                      double macs) {
+  PartSummary part;
+  part.name = std::move(name);
+  part.macs = macs;
+  for (at::Tensor const& parameter : module.parameters()) {
+    part.parameters += parameter.numel();
+    if (parameter.requires_grad()) part.trainable += parameter.numel();
+  }
+  return part;
+}
+
+std::string grouped(std::int64_t n) {
+  std::string digits = std::to_string(n);
+  for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > 0;
+       at -= 3)
+    digits.insert(static_cast<std::size_t>(at), ",");
+  return digits;
+}
+
+}  // namespace
+
+double vit_macs(VitOptions const& options, std::int64_t height_px,
+                std::int64_t width_px) {
+  double const patches =
+      real(height_px / options.patch_px) * real(width_px / options.patch_px);
+  double const tokens = patches + 1.0 + real(options.registers);
+  double const d = real(options.width), p = real(options.patch_px);
+  double const matrices = options.ffn == FfnKind::swiglu ? 3.0 : 2.0;
+  double const block = 4.0 * tokens * d * d + 2.0 * tokens * tokens * d +
+                       matrices * tokens * d * real(options.ffn_width);
+  return patches * 3.0 * p * p * d + real(options.depth) * block;
+}
+
+double i3d_macs(I3dOptions const& options, Size3 const& clip) {
+  Size3 size;
+  for (std::size_t a = 0; a < 3; ++a)
+    size[a] = pooled(clip[a], options.stem_kernel[a], options.stem_stride[a]);
+  double macs = product(size) * 3.0 * real(options.stem_width) *
+                product(options.stem_kernel);
+  for (std::size_t a = 0; a < 3; ++a)
+    size[a] = pooled(size[a], options.stem_pool_kernel[a],
+                     options.stem_pool_stride[a]);
+  std::int64_t width = options.stem_width;
+  for (std::size_t i = 0; i < options.stages.size(); ++i) {
+    if (i == 1) size[0] /= options.temporal_pool;
+    I3dStage const& stage = options.stages[i];
+    for (std::int64_t j = 0; j < stage.depth; ++j) {
+      std::int64_t const kernel =
+          stage.temporal_kernels[static_cast<std::size_t>(j) %
+                                 stage.temporal_kernels.size()];
+      macs += block_macs(width, stage, kernel,
+                         j == 0 ? stage.spatial_stride : 1, size);
+      width = stage.outer;
+    }
+  }
+  return macs;
+}
+
+double fusion_macs(FusionSpec const& spec) {
+  int const common = spec.fusion == FusionKind::cross ? spec.fusion_dim : 0;
+  double const steps = real(std::ssize(spec.semantic_frames));
+  double const patches = real(spec.semantic_grid[0]) * spec.semantic_grid[1];
+  double const cells = real(spec.motion_grid[0]) * spec.motion_grid[1];
+  Tokens const s = {steps * patches, steps, patches, real(spec.semantic_dim),
+                    width_of(common, spec.semantic_width, spec.semantic_dim)};
+  Tokens const m = {spec.motion_segments * cells, cells,
+                    real(spec.motion_segments), real(spec.motion_dim),
+                    width_of(common, spec.motion_width, spec.motion_dim)};
+  bool const by_time = spec.pool == FusionPool::time_concat;
+  double macs = 0.0;
+  if (spec.fusion != FusionKind::motion)
+    macs += stream_macs(s, spec) +
+            s.dim * (by_time ? steps : 1.0) * spec.num_classes;
+  if (spec.fusion != FusionKind::semantic)
+    macs += stream_macs(m, spec) +
+            m.dim * (by_time ? m.nodes : 1.0) * spec.num_classes;
+  if (spec.fusion == FusionKind::bcast || spec.fusion == FusionKind::cross)
+    macs += spec.fusion_layers * fusion_layer_macs(s, m, spec);
+  return macs;
+}
+
+std::vector<PartSummary> describe(VideoModel& model) {
+  SemanticConfig const& semantic = model.config().semantic;
+  std::int64_t const h = semantic.resolution.height;
+  std::int64_t const w = semantic.resolution.width;
+  FusionSpec const& spec = model.spec();
+  std::vector<PartSummary> parts;
+  if (auto const vit = model.semantic_backbone())
+    parts.push_back(summarise("semantic_backbone", *vit,
+                              real(std::ssize(spec.semantic_frames)) *
+                                  vit_macs(vit->options(), h, w)));
+  if (auto const i3d = model.motion_backbone())
+    parts.push_back(
+        summarise("motion_backbone", *i3d,
+                  i3d_macs(i3d->options(), {spec.clip_frames, h, w})));
+  parts.push_back(summarise("gasm_cast", *model.fusion(), fusion_macs(spec)));
+  PartSummary total;
+  total.name = "total";
+  for (PartSummary const& part : parts) {
+    total.parameters += part.parameters;
+    total.trainable += part.trainable;
+    total.macs += part.macs;
+  }
+  parts.push_back(total);
+  return parts;
+}
+
+std::string summary_text(std::vector<PartSummary> const& parts) {
+  std::string text;
+  for (PartSummary const& part : parts)
+    text += fmt::format(
+        "{:<18} {:>13} parameters ({} trainable), {:.3f} GMAC a clip\n",
+        part.name, grouped(part.parameters), grouped(part.trainable),
+        part.macs * 1e-9);
+  return text;
+}
+
+std::vector<ParameterInfo> parameter_groups(torch::nn::Module const& model) {
+  std::vector<ParameterInfo> infos;
+  for (auto const& [name, tensor] : named_tensors(model)) {
+    if (!tensor.requires_grad()) continue;
+    ParameterInfo info;
+    info.name = name;
+    info.parameter = tensor;
+    if (tensor.dim() >= 2 && name.ends_with(".weight"))
+      info.decay = WeightDecay::on;
+    if (name.starts_with("semantic_backbone."))
+      info.part = ModelPart::semantic_backbone;
+    else if (name.starts_with("motion_backbone."))
+      info.part = ModelPart::motion_backbone;
+    infos.push_back(std::move(info));
+  }
+  return infos;
+}
+
+}  // namespace gasm

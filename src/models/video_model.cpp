@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gasm/models/video_model.hpp"
+
+#include <array>
+
+#include "gasm/base/error.hpp"
+#include "gasm/models/layers.hpp"
+#include "gasm/models/named_tensors.hpp"
+
+namespace gasm {
+namespace {
+
+// Statistics of ImageNet, which the published weights were trained with.
+constexpr std::array<double, 3> kImageMean = {0.485, 0.456, 0.406};
+constexpr std::array<double, 3> kImageStd = {0.229, 0.224, 0.225};
+
+/// (byte / 255 - mean) / std as byte * scale + shift.
+struct PixelMap {
+  at::Tensor shift, scale;
+};
+
+PixelMap make_pixel_map(std::array<double, 3> const& mean,
+                        std::array<double, 3> const& std,
+                        at::IntArrayRef shape) {
+  at::Tensor shift = at::empty({3}), scale = at::empty({3});
+  for (std::int64_t c = 0; c < 3; ++c) {
+    auto const i = static_cast<std::size_t>(c);
+    shift[c] = -mean[i] / std[i];
+    scale[c] = 1.0 / (255.0 * std[i]);
+  }
+  return {shift.view(shape), scale.view(shape)};
+}
+
+void freeze(torch::nn::Module& module) {
+  for (at::Tensor& parameter : module.parameters())
+    parameter.set_requires_grad(false);
+}
+
+/// Runs `compute` without autograd if `training` says that nothing learns.
+template <class Compute>
+auto run_backbone(BackboneTraining training, Compute&& compute) {
+  if (training == BackboneTraining::all) return compute();
+  at::NoGradGuard const no_grad;
+  return compute();
+}
+
+Size3 clip_size(ModelConfig const& config, std::int64_t clip_frames) {
+  return {clip_frames, config.semantic.resolution.height,
+          config.semantic.resolution.width};
+}
+
+}  // namespace
+
+FusionSpec fusion_spec(ModelConfig const& config, std::int64_t clip_frames,
+                       std::int64_t num_classes) {
+  FusionConfig const& fusion = config.fusion;
+  FusionSpec spec;
+  spec.num_classes = static_cast<int>(num_classes);
+  spec.clip_frames = static_cast<int>(clip_frames);
+  if (fusion.kind != FusionKind::motion) {
+    VitOptions const vit = vit_options(config.semantic);
+    spec.semantic_dim = static_cast<int>(vit.width);
+    auto const patch = static_cast<int>(vit.patch_px);
+    spec.semantic_grid = {config.semantic.resolution.height / patch,
+                          config.semantic.resolution.width / patch};
+    spec.semantic_frames = config.semantic.frames;
+  } else {
+    spec.semantic_frames = {0};  // unused, but inside of any clip
+  }
+  if (fusion.kind != FusionKind::semantic) {
+    I3dOptions const i3d = i3d_options(config.motion);
+    spec.motion_dim = static_cast<int>(i3d.stages.back().outer);
+    spec.motion_segments = static_cast<int>(
+        i3d_output_size(i3d, clip_size(config, clip_frames))[0]);
+    spec.motion_grid = config.motion.grid;
+  }
+  spec.semantic_width = fusion.semantic_width;
+  spec.motion_width = fusion.motion_width;
+  spec.graph_layers = fusion.graph.layers;
+  spec.graph_heads = fusion.graph.heads;
+  spec.graph_semantic_topk = fusion.graph.semantic_topk;
+  spec.graph_motion_topk = fusion.graph.motion_topk;
+  spec.graph_sim_dim = fusion.graph.sim_dim;
+  spec.fusion = fusion.kind;
+  spec.fusion_layers = fusion.layers;
+  spec.fusion_dim = fusion.dim;
+  spec.fusion_heads = fusion.heads;
+  spec.window = fusion.window;
+  spec.cross_bias = fusion.cross_bias;
+  spec.pool = fusion.pool;
+  spec.standardise = fusion.standardise;
+  spec.ffn_ratio = fusion.ffn_ratio;
+  spec.dropout = fusion.dropout;
+  spec.drop_path = fusion.drop_path;
+  return spec;
+}
+
+VideoModel::VideoModel(ModelConfig const& config, std::int64_t clip_frames,
+                       std::int64_t num_classes)
+    : config_(config), clip_frames_(clip_frames) {
+  FusionSpec const spec = fusion_spec(config, clip_frames, num_classes);
+  validate(spec, "model.fusion");
+  if (spec.fusion != FusionKind::motion) {
+    semantic_ =
+        register_module("semantic_backbone",
+                        std::make_shared<Vit>(vit_options(config.semantic)));
+    PixelMap const map = make_pixel_map(kImageMean, kImageStd, {1, 3, 1, 1});
+    semantic_shift_ = register_constant(*this, "semantic_shift", map.shift);
+    semantic_scale_ = register_constant(*this, "semantic_scale", map.scale);
+    if (config.semantic.train == BackboneTraining::none) freeze(*semantic_);
+  }
+  if (spec.fusion != FusionKind::semantic) {
+    motion_ = register_module(
+        "motion_backbone",
+        std::make_shared<I3dResNet>(i3d_options(config.motion)));
+    PixelMap const map =
+        make_pixel_map(config.motion.mean, config.motion.std, {1, 3, 1, 1, 1});
+    motion_shift_ = register_constant(*this, "motion_shift", map.shift);
+    motion_scale_ = register_constant(*this, "motion_scale", map.scale);
+    if (config.motion.train == BackboneTraining::none) freeze(*motion_);
+  }
+  cast_ = register_module("gasm_cast", std::make_shared<GasmCast>(spec));
+  train(is_training());
+}
+
+void VideoModel::train(bool on) {
+  torch::nn::Module::train(on);
+  if (semantic_ && config_.semantic.train == BackboneTraining::none)
+    semantic_->eval();
+  if (motion_ && config_.motion.train == BackboneTraining::none)
+    motion_->eval();
+}
+
+at::Tensor VideoModel::semantic_features(at::Tensor const& clips) {
+  FusionSpec const& spec = cast_->spec();
+  std::vector<std::int64_t> const frames(spec.semantic_frames.begin(),
+                                         spec.semantic_frames.end());
+  auto const num_frames = static_cast<std::int64_t>(frames.size());
+  at::Tensor const index = at::tensor(frames, at::kLong).to(clips.device());
+  at::Tensor const pixels =
+      clips.index_select(1, index).flatten(0, 1).to(at::kFloat);
+  at::Tensor const images =
+      at::addcmul(semantic_shift_, pixels, semantic_scale_);
+  VitTokens const tokens = semantic_->forward(images);
+  return tokens.patches.unflatten(0, {clips.size(0), num_frames});
+}
+
+at::Tensor VideoModel::motion_features(at::Tensor const& clips) {
+  at::Tensor const pixels = clips.transpose(1, 2).contiguous().to(at::kFloat);
+  // Centring cancels the shift.
+  at::Tensor const input =
+      config_.motion.input == MotionInput::centred
+          ? (pixels - pixels.mean(2, /*keepdim=*/true)) * motion_scale_
+          : at::addcmul(motion_shift_, pixels, motion_scale_);
+  return pool_to_grid(motion_->forward(input), config_.motion.grid[0],
+                      config_.motion.grid[1]);
+}
+
+StreamFeatures VideoModel::extract(at::Tensor const& clips) {
+  Size3 const size = clip_size(config_, clip_frames_);
+  if (clips.dim() != 5 || clips.size(1) != size[0] || clips.size(2) != 3 ||
+      clips.size(3) != size[1] || clips.size(4) != size[2] ||
+      clips.scalar_type() != at::kByte)
+    throw error(
+        "clips of shape {} and type {} for a model that needs bytes of shape "
+        "[B, {}, 3, {}, {}] (frames and model.semantic.resolution)",
+        shape_text(clips), c10::toString(clips.scalar_type()), size[0], size[1],
+        size[2]);
+  StreamFeatures features;
+  if (semantic_)
+    features.semantic = run_backbone(config_.semantic.train,
+                                     [&] { return semantic_features(clips); });
+  if (motion_)
+    features.motion = run_backbone(config_.motion.train,
+                                   [&] { return motion_features(clips); });
+  return features;
+}
+
+at::Tensor VideoModel::fuse(StreamFeatures const& features, Trace* trace) {
+  return cast_->forward(features.semantic, features.motion, trace);
+}
+
+at::Tensor VideoModel::forward(at::Tensor const& clips, Trace* trace) {
+  return fuse(extract(clips), trace);
+}
+
+std::shared_ptr<VideoModel> make_video_model(ModelConfig const& config,
+                                             std::int64_t clip_frames,
+                                             std::int64_t num_classes,
+                                             std::uint64_t seed) {
+  torch::manual_seed(seed);
+  return std::make_shared<VideoModel>(config, clip_frames, num_classes);
+}
+
+}  // namespace gasm
