@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -15,6 +16,11 @@
 
 namespace gasm::clip_file {
 namespace {
+
+/// Where a column starts, if it is large: on a boundary that file systems
+/// stripe by.
+constexpr hsize_t alignment_from_bytes = 64 << 10;
+constexpr hsize_t alignment_bytes = 1 << 20;
 
 /// The file's rows, column by column.
 struct Columns {
@@ -158,7 +164,9 @@ h5::Id create_file(std::string const& path) {
   // 1.8's format is read everywhere, and its metadata carry checksums.
   h5::check(H5Pset_libver_bounds(access.get(), H5F_LIBVER_V18, H5F_LIBVER_V18),
             what);
-  h5::check(H5Pset_alignment(access.get(), 64 << 10, 1 << 20), what);
+  h5::check(
+      H5Pset_alignment(access.get(), alignment_from_bytes, alignment_bytes),
+      what);
   return h5::Id(
       H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation.get(), access.get()),
       H5Fclose, what);
@@ -190,20 +198,20 @@ void write_columns(hid_t file, ClipStoreContents const& contents) {
 
 /// More than the file will need: columns, alignment gaps and metadata.
 std::uint64_t size_bound_bytes(ClipStoreContents const& contents) {
-  auto const longest = [](auto const& items, auto const& text_of) {
-    std::size_t size = 1;
-    for (auto const& item : items) size = std::max(size, text_of(item).size());
-    return size;
-  };
-  auto const id_bytes = longest(
-      contents.clips, [](auto const& c) -> auto& { return c.id; });
-  auto const class_bytes = longest(
-      contents.classes, [](auto const& c) -> auto& { return c; });
-  constexpr std::uint64_t slack_bytes = 64 << 10;
-  constexpr std::uint64_t row_bytes = 8 + 2 + 4 + 2 + 2 + 8;
-  return clip_offsets(contents).back() + slack_bytes +
-         contents.clips.size() * (row_bytes + id_bytes) +
-         contents.classes.size() * class_bytes;
+  std::uint64_t id_bytes = 1;
+  std::uint64_t class_bytes = 1;
+  for (auto const& clip : contents.clips)
+    id_bytes = std::max<std::uint64_t>(id_bytes, clip.id.size());
+  for (auto const& name : contents.classes)
+    class_bytes = std::max<std::uint64_t>(class_bytes, name.size());
+  auto const n = contents.clips.size();
+  std::uint64_t bound = 16 << 10;
+  for (auto const column_bytes :
+       {contents.classes.size() * class_bytes, (n + 1) * 8, n * 2, n * id_bytes,
+        n * 4, n * 2, n * 2, n * 8, clip_offsets(contents).back()})
+    bound += column_bytes +
+             (column_bytes >= alignment_from_bytes ? alignment_bytes : 0);
+  return bound;
 }
 
 /// Takes disk space for the file's first `size_bytes`, so that a full disk is
