@@ -135,6 +135,21 @@ TEST(Failures, OneRankEndsInOrderWithTheErrorsOwnCode) {
   EXPECT_EQ(run_job(1, "exception").code, 3);
 }
 
+TEST(Failures, AForwardedSignalStopsAllRanksInOrder) {
+  auto const ending = run_job(
+      3, "stop 1.5", "", [](int mpirun_pid) { kill(mpirun_pid, SIGUSR1); });
+  EXPECT_EQ(ending.code, 85) << ending.text;
+  EXPECT_EQ(count(ending.text, "saved after signal"), 3) << ending.text;
+}
+
+TEST(Failures, TerminatingMpirunLeavesTimeToSaveIfToldTo) {
+  auto const ending =
+      run_job(2, "stop 1.5", "--mca odls_base_sigkill_timeout 4",
+              [](int mpirun_pid) { kill(mpirun_pid, SIGTERM); });
+  EXPECT_EQ(count(ending.text, "saved after signal"), 2) << ending.text;
+  EXPECT_NE(ending.code, 0);
+}
+
 TEST(Failures, NoFailureIsNoFailure) {
   EXPECT_EQ(run_job(3, "none").code, 0);
   EXPECT_EQ(run_job(3, "codes").code, 85);
