@@ -168,18 +168,14 @@ ClipLoader::Loaded ClipLoader::load_slot(std::int64_t position,
                                          std::span<std::uint8_t> out) const {
   for (std::int64_t tries = 0; tries < order.size(); ++tries) {
     auto const sample = order.sample_at((position + tries) % order.size());
-    if (is_bad(sample)) continue;
+    // Tried anew even if it was bad before: substitutes must not depend on
+    // what this process has met.
     auto const label = load_clip(sample, epoch, decoder, out);
     if (label) return {sample, *label};
     note_bad(sample, label.error());
   }
   throw error("no clip of {} can be decoded. Try gasm data verify",
               store_.path().string());
-}
-
-bool ClipLoader::is_bad(std::int64_t sample) const {
-  std::lock_guard lock(mutex_);
-  return bad_.contains(sample);
 }
 
 std::int64_t ClipLoader::num_bad() const {

@@ -78,7 +78,6 @@ class ClipLoader {
   Loaded load_slot(std::int64_t position, std::int64_t epoch,
                    EpochOrder const& order, VideoDecoder& decoder,
                    std::span<std::uint8_t> out) const;
-  bool is_bad(std::int64_t sample) const;
   void note_bad(std::int64_t sample, Error const& why) const;
 
   ClipStore const& store_;
