@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// forward_case FAMILY FOLDER: runs every case below FOLDER through the C++
+// models and compares with the reference's outputs (make_cases.py).
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "gasm/base/error.hpp"
+#include "gasm/base/file.hpp"
+#include "gasm/ckpt/safetensors.hpp"
+#include "gasm/config/fusion_spec.hpp"
+#include "gasm/config/load.hpp"
+#include "gasm/models/forward.hpp"
+#include "gasm/models/i3d_resnet.hpp"
+#include "gasm/models/named_tensors.hpp"
+#include "gasm/models/vit.hpp"
+
+namespace {
+
+using gasm::TensorMap;
+namespace fs = std::filesystem;
+
+constexpr double kTolerance = 1e-5;  // relative to the largest value
+
+struct Case {
+  fs::path folder;
+  std::string model;  ///< text of model.json
+  TensorMap weights, inputs, outputs;
+};
+
+TensorMap read_tensors(fs::path const& path) {
+  TensorMap tensors;
+  for (auto const& [name, tensor] : gasm::read_safetensors(path))
+    tensors.emplace(name, tensor);
+  return tensors;
+}
+
+Case read_case(fs::path const& folder) {
+  return {folder, gasm::value_or_throw(gasm::read_text(folder / "model.json")),
+          read_tensors(folder / "weights.safetensors"),
+          read_tensors(folder / "inputs.safetensors"),
+          read_tensors(folder / "outputs.safetensors")};
+}
+
+TensorMap run_vit(Case const& c) {
+  auto const config = gasm::parse_model_config(c.model, c.folder.string());
+  gasm::Vit model(gasm::vit_options(config.semantic));
+  gasm::load_named_tensors(model, gasm::adapt_dinov3_weights(c.weights),
+                           c.folder.string());
+  model.eval();
+  gasm::VitTokens const tokens = model.forward(c.inputs.at("images"));
+  return {{"cls", tokens.cls},
+          {"registers", tokens.registers},
+          {"patches", tokens.patches}};
+}
+
+TensorMap run_i3d(Case const& c) {
+  auto const config = gasm::parse_model_config(c.model, c.folder.string());
+  gasm::I3dOptions const options = gasm::i3d_options(config.motion);
+  gasm::I3dResNet model(options);
+  gasm::load_named_tensors(
+      model, gasm::adapt_i3d_weights(c.weights, options.stages.size()),
+      c.folder.string());
+  model.eval();
+  at::Tensor const features = model.forward(c.inputs.at("clips"));
+  return {{"features", features},
+          {"tokens", gasm::pool_to_grid(features, config.motion.grid[0],
+                                        config.motion.grid[1])}};
+}
+
+TensorMap run_case(std::string const& family, Case const& c) {
+  std::string const name = c.folder.string();
+  if (family == "fusion")
+    return gasm::run_forward(gasm::parse_fusion_spec(c.model, name), c.weights,
+                             c.inputs, name);
+  if (family == "video")
+    return gasm::run_forward(gasm::parse_model_config(c.model, name), c.weights,
+                             c.inputs, name);
+  if (family == "vit") return run_vit(c);
+  if (family == "i3d") return run_i3d(c);
+  throw gasm::usage_error("no family {}", family);
+}
+
+/// Largest difference relative to the largest expected value; integers must
+/// be equal.
+double relative_error(at::Tensor const& got, at::Tensor const& wanted) {
+  if (got.sizes() != wanted.sizes())
+    throw gasm::error("shape {} instead of {}", gasm::shape_text(got),
+                      gasm::shape_text(wanted));
+  if (!wanted.is_floating_point()) return at::equal(got, wanted) ? 0.0 : 1.0;
+  double const scale = wanted.abs().max().item<double>();
+  double const gap = (got - wanted).abs().max().item<double>();
+  return gap / std::max(scale, 1e-30);
+}
+
+double check_case(std::string const& family, Case const& c) {
+  TensorMap const got = run_case(family, c);
+  if (got.size() != c.outputs.size())
+    throw gasm::error("{} outputs instead of {}", got.size(), c.outputs.size());
+  double worst = 0.0;
+  for (auto const& [name, wanted] : c.outputs) {
+    auto const found = got.find(name);
+    if (found == got.end()) throw gasm::error("no output {}", name);
+    double const error = relative_error(found->second, wanted);
+    // Written so that NaN fails.
+    if (!(error <= kTolerance))
+      throw gasm::error("{} differs by {:.3g}", name, error);
+    worst = std::max(worst, error);
+  }
+  return worst;
+}
+
+int run_folder(std::string const& family, fs::path const& folder) {
+  std::vector<fs::path> cases;
+  for (auto const& entry : fs::directory_iterator(folder))
+    if (entry.is_directory()) cases.push_back(entry.path());
+  std::sort(cases.begin(), cases.end());
+  int failures = 0;
+  double worst = 0.0;
+  at::NoGradGuard const no_grad;
+  for (fs::path const& path : cases) try {
+      double const error = check_case(family, read_case(path));
+      worst = std::max(worst, error);
+      std::printf("ok    %-32s %.2e\n", path.filename().c_str(), error);
+    } catch (std::exception const& e) {
+      ++failures;
+      std::printf("FAIL  %-32s %s\n", path.filename().c_str(), e.what());
+    }
+  std::printf("%zu cases, %d failed, worst relative error %.3e\n", cases.size(),
+              failures, worst);
+  return cases.empty() || failures > 0 ? 1 : 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 3) {
+    std::fprintf(stderr, "usage: forward_case FAMILY FOLDER\n");
+    return 2;
+  }
+  try {
+    return run_folder(argv[1], argv[2]);
+  } catch (std::exception const& e) {
+    std::fprintf(stderr, "%s\n", e.what());
+    return 1;
+  }
+}

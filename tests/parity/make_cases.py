@@ -1,0 +1,276 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Writes parity cases with random weights: make_cases.py FAMILY OUT.
+
+FAMILY is fusion, vit, i3d or video. OUT/NAME/ then holds model.json,
+weights.safetensors, inputs.safetensors and the reference's
+outputs.safetensors, which forward_case compares with the C++ models.
+"""
+import argparse
+import json
+import math
+import os
+import sys
+import types
+
+import torch
+from safetensors.torch import save_file
+
+import reference_gasm_cast as fusion
+
+
+def write_case(folder, model, weights, inputs, outputs):
+    os.makedirs(folder, exist_ok=True)
+    for name, tensors in (("weights", weights), ("inputs", inputs), ("outputs", outputs)):
+        save_file({k: v.detach().contiguous().clone() for k, v in tensors.items()},
+                  f"{folder}/{name}.safetensors")
+    with open(f"{folder}/model.json", "w") as file:
+        json.dump(model, file, indent=1)
+
+
+def redraw(model, generator):
+    """Moves what starts at a constant, so that no parameter goes untested."""
+    for name, tensor in model.state_dict().items():
+        noise = torch.randn(tensor.shape, generator=generator)
+        if name.endswith("running_var"):
+            tensor.copy_(0.5 + torch.rand(tensor.shape, generator=generator))
+        elif name.endswith("num_batches_tracked"):
+            tensor.fill_(3)
+        elif "lambda1" in name or (tensor.dim() == 1 and name.endswith("weight")):
+            tensor.copy_(0.7 + 0.2 * noise)
+        elif tensor.dim() <= 1 or "token" in name:
+            tensor.copy_(0.2 * noise)
+        else:
+            tensor.copy_(noise / math.sqrt(tensor[0].numel()))
+    return model.eval()
+
+
+# ---- fusion -----------------------------------------------------------------
+
+SMALL = dict(num_classes=7, semantic_dim=16, semantic_grid=[3, 4], motion_dim=24,
+             motion_segments=4, clip_frames=8, semantic_frames=[3], graph_heads=4,
+             graph_semantic_topk=3, graph_motion_topk=1, graph_sim_dim=8,
+             fusion_dim=8, fusion_heads=2, fusion_layers=2)
+
+
+def fusion_settings():
+    yield "faithful", dict(num_classes=20)
+    for kind in ("bcast", "cross", "concat", "late", "semantic", "motion"):
+        for pool in ("mean", "time_concat"):
+            for standardise in ("fixed", "batchnorm"):
+                yield f"{kind}-{pool}-{standardise}", dict(
+                    SMALL, fusion=kind, pool=pool, standardise=standardise)
+    for kind in ("bcast", "cross"):
+        for window in ("global", "aligned"):
+            for bias in (False, True):
+                yield f"{kind}-{window}-bias{int(bias)}", dict(
+                    SMALL, fusion=kind, window=window, cross_bias=bias,
+                    motion_grid=[2, 3], semantic_frames=[1, 4, 7])
+    yield "uneven-grids", dict(SMALL, semantic_grid=[5, 3], motion_grid=[2, 2],
+                               window="aligned", cross_bias=True, semantic_frames=[0, 2, 5, 7])
+    yield "widths", dict(SMALL, semantic_width=32, motion_width=8, ffn_ratio=2.5)
+    yield "no-graph", dict(SMALL, graph_layers=0)
+    yield "deep", dict(SMALL, graph_layers=3, fusion_layers=4)
+    yield "no-fusion-layers", dict(SMALL, fusion_layers=0)
+    yield "topk-0", dict(SMALL, graph_semantic_topk=0, graph_motion_topk=0)
+    yield "topk-all", dict(SMALL, graph_semantic_topk=99, graph_motion_topk=99)
+    yield "one-patch", dict(SMALL, semantic_grid=[1, 1], motion_segments=1)
+
+
+def make_fusion(out):
+    for seed, (name, changes) in enumerate(fusion_settings()):
+        spec = fusion.Spec(**changes)
+        generator = torch.Generator().manual_seed(seed)
+        weights = fusion.draw_weights(spec, generator)
+        inputs = {
+            "semantic": torch.randn(2, spec.S, spec.N, spec.semantic_dim, generator=generator),
+            "motion": torch.randn(2, spec.M, spec.P, spec.motion_dim, generator=generator)}
+        outputs = fusion.Model(spec, weights).forward(**inputs)
+        write_case(f"{out}/{name}", spec.values, weights, inputs, outputs)
+
+
+# ---- backbones --------------------------------------------------------------
+
+def dinov3(semantic, generator):
+    from transformers import DINOv3ViTConfig, DINOv3ViTModel
+    gated = semantic["ffn"] == "swiglu"
+    config = DINOv3ViTConfig(
+        hidden_size=semantic["width"], intermediate_size=semantic["ffn_hidden"],
+        num_hidden_layers=semantic["depth"], num_attention_heads=semantic["heads"],
+        patch_size=semantic["patch"], num_register_tokens=semantic["registers"],
+        use_gated_mlp=gated, hidden_act="silu" if gated else "gelu", layer_norm_eps=1e-5)
+    return redraw(DINOv3ViTModel(config), generator)
+
+
+def semantic_config(**changes):
+    return dict(dict(preset="custom", width=32, depth=2, heads=4, patch=16, registers=4,
+                     ffn="mlp", ffn_hidden=64, resolution=[48, 64]), **changes)
+
+
+def make_vit(out):
+    cases = {
+        "mlp": (semantic_config(), (48, 64)),
+        "swiglu": (semantic_config(ffn="swiglu", ffn_hidden=40), (48, 64)),
+        "cut-to-patches": (semantic_config(heads=8, depth=3), (61, 45)),
+        "patch-8": (semantic_config(patch=8, registers=2, resolution=[32, 40]), (32, 40)),
+        "vits16plus": (semantic_config(width=384, depth=12, heads=6, ffn="swiglu",
+                                       ffn_hidden=1536, resolution=[224, 224]), (224, 224)),
+    }
+    for seed, (name, (semantic, size)) in enumerate(cases.items()):
+        generator = torch.Generator().manual_seed(seed)
+        model = dinov3(semantic, generator)
+        images = torch.randn(2 if seed < 4 else 1, 3, *size, generator=generator)
+        with torch.no_grad():
+            tokens = model(images).last_hidden_state
+        first = 1 + semantic["registers"]
+        outputs = {"cls": tokens[:, 0], "registers": tokens[:, 1:first],
+                   "patches": tokens[:, first:]}
+        write_case(f"{out}/{name}", {"model": {"semantic": semantic}}, model.state_dict(),
+                   {"images": images}, outputs)
+
+
+def without_torchvision():
+    """pytorchvideo's detection head, unused here, is all that needs it."""
+    ops = types.ModuleType("torchvision.ops")
+    ops.RoIAlign = object
+    sys.modules.setdefault("torchvision", types.ModuleType("torchvision"))
+    sys.modules.setdefault("torchvision.ops", ops)
+
+
+def i3d_r50(generator):
+    without_torchvision()
+    from pytorchvideo.models.resnet import create_resnet
+    # The arguments of the published i3d_r50.
+    kernels = (((3, 1, 1),), ((3, 1, 1), (1, 1, 1)), ((3, 1, 1), (1, 1, 1)),
+               ((1, 1, 1), (3, 1, 1)))
+    model = create_resnet(stem_conv_kernel_size=(5, 7, 7), stage1_pool=torch.nn.MaxPool3d,
+                          stage_conv_a_kernel_size=kernels)
+    return redraw(model, generator)
+
+
+def small_i3d(motion, generator):
+    """A ResNet of any widths from pytorchvideo's own parts."""
+    without_torchvision()
+    from pytorchvideo.models.net import Net
+    from pytorchvideo.models.resnet import create_bottleneck_block, create_res_stage
+    from pytorchvideo.models.stem import create_res_basic_stem
+    kernel, width = motion["stem_kernel"], motion["stem_width"]
+    pooled = motion["stem_pool"] == "max"
+    blocks = [create_res_basic_stem(
+        in_channels=3, out_channels=width, conv_kernel_size=tuple(kernel),
+        conv_stride=tuple(motion["stem_stride"]), conv_padding=tuple(k // 2 for k in kernel),
+        pool=torch.nn.MaxPool3d if pooled else None, pool_kernel_size=(1, 3, 3),
+        pool_stride=(1, 2, 2), pool_padding=(0, 1, 1))]
+    for i, depth in enumerate(motion["depths"]):
+        times = motion["temporal_kernels"][i]
+        kernels = [(times[j % len(times)], 1, 1) for j in range(depth)]
+        stride = 1 if i == 0 else 2
+        if i == 1:
+            is_pooled = motion["temporal_pool"] == "after_res2"
+            blocks.append(torch.nn.MaxPool3d((2, 1, 1), (2, 1, 1)) if is_pooled
+                          else torch.nn.Identity())
+        blocks.append(create_res_stage(
+            depth=depth, dim_in=width, dim_inner=motion["inner_widths"][i],
+            dim_out=motion["widths"][i], bottleneck=create_bottleneck_block,
+            conv_a_kernel_size=kernels, conv_a_stride=(1, 1, 1),
+            conv_a_padding=[(k[0] // 2, 0, 0) for k in kernels],
+            conv_b_kernel_size=(1, 3, 3), conv_b_stride=(1, stride, stride),
+            conv_b_padding=(0, 1, 1)))
+        width = motion["widths"][i]
+    return redraw(Net(blocks=torch.nn.ModuleList(blocks)), generator)
+
+
+def motion_config(**changes):
+    return dict(dict(kind="custom", stage="res3", grid=[1, 1], stem_width=8,
+                     stem_kernel=[3, 5, 5], stem_stride=[1, 2, 2], stem_pool="max",
+                     widths=[16, 24], inner_widths=[8, 12], depths=[2, 2],
+                     temporal_kernels=[[3], [3, 1]], temporal_pool="after_res2"), **changes)
+
+
+LAST_BLOCK = {"res2": 1, "res3": 3, "res4": 4, "res5": 5}
+
+
+def run_i3d(model, clips, stage, grid):
+    x = clips
+    with torch.no_grad():
+        for block in model.blocks[:LAST_BLOCK[stage] + 1]:
+            x = block(x)
+    tokens = torch.nn.functional.adaptive_avg_pool3d(x, (x.shape[2], *grid))
+    return {"features": x, "tokens": tokens.flatten(3).permute(0, 2, 3, 1)}
+
+
+def make_i3d(out):
+    small = {
+        "small": motion_config(),
+        "grid": motion_config(grid=[2, 3]),
+        "strided-stem": motion_config(stem_stride=[2, 4, 4], stem_pool="none",
+                                      temporal_pool="none", grid=[2, 2]),
+        "res2": motion_config(stage="res2", widths=[16], inner_widths=[8], depths=[3],
+                              temporal_kernels=[[3, 1]]),
+        "same-widths": motion_config(stem_width=16),
+    }
+    for seed, (name, motion) in enumerate(small.items()):
+        generator = torch.Generator().manual_seed(seed)
+        model = small_i3d(motion, generator)
+        clips = torch.randn(2, 3, 8, 48, 56, generator=generator)
+        write_case(f"{out}/{name}", {"model": {"motion": motion}}, model.state_dict(),
+                   {"clips": clips}, run_i3d(model, clips, motion["stage"], motion["grid"]))
+    generator = torch.Generator().manual_seed(50)
+    model = i3d_r50(generator)
+    clips = torch.randn(1, 3, 8, 96, 96, generator=generator)
+    for stage, grid in (("res3", [1, 1]), ("res5", [2, 2])):
+        write_case(f"{out}/i3d_r50-{stage}",
+                   {"model": {"motion": {"kind": "i3d_r50", "stage": stage, "grid": grid}}},
+                   model.state_dict(), {"clips": clips}, run_i3d(model, clips, stage, grid))
+
+
+# ---- the whole recogniser ---------------------------------------------------
+
+def make_video(out):
+    for seed, taken in enumerate(("rgb", "centred")):
+        generator = torch.Generator().manual_seed(90 + seed)
+        semantic = semantic_config(frames=[2, 5], resolution=[32, 48])
+        motion = motion_config(grid=[2, 2], input=taken, mean=[0.4, 0.45, 0.5],
+                               std=[0.2, 0.225, 0.25])
+        joint = dict(kind="bcast", layers=2, dim=16, heads=4, window="aligned", cross_bias=True,
+                     pool="time_concat", standardise="batchnorm",
+                     graph=dict(layers=1, heads=4, semantic_topk=2, motion_topk=1, sim_dim=8))
+        spec = fusion.Spec(
+            num_classes=5, semantic_dim=32, semantic_grid=[2, 3], semantic_frames=[2, 5],
+            motion_dim=24, motion_segments=4, motion_grid=[2, 2], clip_frames=8,
+            graph_heads=4, graph_semantic_topk=2, graph_motion_topk=1, graph_sim_dim=8,
+            fusion_layers=2, fusion_dim=16, fusion_heads=4, window="aligned",
+            cross_bias=True, pool="time_concat", standardise="batchnorm")
+        vit, i3d = dinov3(semantic, generator), small_i3d(motion, generator)
+        weights = fusion.draw_weights(spec, generator)
+        clips = torch.randint(0, 256, (2, 8, 32, 48, 3), generator=generator).to(torch.uint8)
+        pixels = clips.permute(0, 1, 4, 2, 3).float() / 255
+        frames = pixels[:, [2, 5]].flatten(0, 1)
+        frames = ((frames - torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)) /
+                  torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1))
+        mean, std = (torch.tensor(motion[k]).view(3, 1, 1) for k in ("mean", "std"))
+        moving = (pixels - (pixels.mean(1, keepdim=True) if taken == "centred" else mean)) / std
+        with torch.no_grad():
+            maps = vit(frames).last_hidden_state[:, 5:].unflatten(0, (2, 2))
+        tokens = run_i3d(i3d, moving.transpose(1, 2), "res3", [2, 2])["tokens"]
+        outputs = fusion.Model(spec, weights).forward(maps, tokens)
+        from_vit = {k.removeprefix("model."): v for k, v in vit.state_dict().items()
+                    if "mask_token" not in k and "inv_freq" not in k}
+        state = {**{f"semantic_backbone.{k}": v for k, v in from_vit.items()},
+                 **{f"motion_backbone.{k}": v for k, v in i3d.state_dict().items()},
+                 **{f"gasm_cast.{k}": v for k, v in weights.items()}}
+        write_case(f"{out}/{taken}",
+                   {"model": {"semantic": semantic, "motion": motion, "fusion": joint}},
+                   state, {"clips": clips}, outputs)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("family", choices=["fusion", "vit", "i3d", "video"])
+    parser.add_argument("out")
+    arguments = parser.parse_args()
+    globals()[f"make_{arguments.family}"](arguments.out)
+
+
+if __name__ == "__main__":
+    main()
