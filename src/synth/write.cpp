@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gasm/synth/write.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <span>
 #include <system_error>
@@ -17,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Clips of one draw, which share their rendered states.
+/// The clips of one draw, which share rendered states.
 using Orbit = std::vector<SynthClip>;
 
 std::vector<Orbit> orbits_of(std::vector<SynthClip> const& clips) {
@@ -29,6 +30,11 @@ std::vector<Orbit> orbits_of(std::vector<SynthClip> const& clips) {
     if (!same) orbits.emplace_back();
     orbits.back().push_back(clip);
   }
+  // In the swap protocol a draw has two scenes: one after the other.
+  for (auto& orbit : orbits)
+    std::stable_sort(
+        orbit.begin(), orbit.end(),
+        [](auto const& a, auto const& b) { return a.set < b.set; });
   return orbits;
 }
 

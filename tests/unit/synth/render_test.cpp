@@ -309,7 +309,7 @@ TEST(Render, EveryPatternShowsOnEveryShape) {
   // Share of an object's area that has the pattern's colour.
   double least = 1;
   for (auto set : {ObjectSet::a, ObjectSet::b})
-    for (int draw = 0; draw < 400; ++draw) {
+    for (int draw = 0; draw < 120; ++draw) {
       Scene scene = draw_scene({.level = SynthLevel::m, .noise_sigma = 0.0},
                                SynthSplit::train, draw, set);
       scene.background = {Rgb{0, 0, 0}, Rgb{0, 0, 0}};
