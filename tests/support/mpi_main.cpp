@@ -85,6 +85,11 @@ ExitCode run_tests(Communicator const& world) {
   if (num_failed > 0 && world.is_root())
     fmt::print(stderr, "FAILED on {} of {} ranks\n", num_failed, world.size());
   run().watchdog.reset();
+  // Before the ranks end: a failing one's end makes mpirun kill the others.
+  for (auto const& made : run().shared_folders) {
+    std::error_code ignored;
+    std::filesystem::remove_all(made, ignored);
+  }
   return num_failed == 0 ? ExitCode::done : ExitCode::agreed_failure;
 }
 
@@ -108,10 +113,5 @@ std::filesystem::path shared_temp_folder() {
 
 int main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
-  int const code = gasm::run_guarded(argc, argv, gasm::run_tests);
-  for (auto const& folder : gasm::run().shared_folders) {
-    std::error_code ignored;
-    std::filesystem::remove_all(folder, ignored);
-  }
-  return code;
+  return gasm::run_guarded(argc, argv, gasm::run_tests);
 }

@@ -16,8 +16,8 @@ Communicator const& test_world();
 /// A slow test calls progress(), or opens a Phase of its own.
 Watchdog& test_watchdog();
 
-/// A new folder that all ranks see; removed when the program has ended in
-/// order. Collective.
+/// A new folder that all ranks see; removed when all ranks have run all tests.
+/// Collective.
 std::filesystem::path shared_temp_folder();
 
 }  // namespace gasm
