@@ -59,7 +59,9 @@ Result<void> FrameReader::open_codec() {
   if (!codec_) throw std::bad_alloc();
   int status = avcodec_parameters_to_context(codec_.get(), &parameters);
   codec_->thread_count = 1;
-  codec_->max_pixels = limits_.max_pixels;
+  // FFmpeg compares with the size of its padded buffers; the frames that come
+  // out are compared exactly.
+  codec_->max_pixels = 2 * limits_.max_pixels + (1 << 20);
   codec_->pkt_timebase = demuxer_->stream().time_base;
   if (reading_ == Reading::strict) codec_->err_recognition |= AV_EF_EXPLODE;
   if (status >= 0) status = avcodec_open2(codec_.get(), codec, nullptr);
@@ -93,6 +95,9 @@ Result<void> FrameReader::note_frame() {
   if (num_frames_ > limits_.max_frames)
     return failure("too many frames (limit max_frames = {})",
                    limits_.max_frames);
+  if (std::int64_t{last_->width} * last_->height > limits_.max_pixels)
+    return failure("frames of {} x {} refused (limit max_pixels = {})",
+                   last_->width, last_->height, limits_.max_pixels);
   if (num_frames_ > 1 || rotation_deg_ != 0) return {};
   auto const* side =
       av_frame_get_side_data(last_.get(), AV_FRAME_DATA_DISPLAYMATRIX);

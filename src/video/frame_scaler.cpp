@@ -55,10 +55,14 @@ Region whole(AVFrame const& frame) {
 bool can_cut(AVPixFmtDescriptor const& format, CropBox const& box) {
   int const mask_x = (1 << format.log2_chroma_w) - 1;
   int const mask_y = (1 << format.log2_chroma_h) - 1;
-  return (format.flags & AV_PIX_FMT_FLAG_PLANAR) &&
-         !(format.flags &
-           (AV_PIX_FMT_FLAG_BITSTREAM | AV_PIX_FMT_FLAG_HWACCEL)) &&
-         (box.x_px & mask_x) == 0 && (box.y_px & mask_y) == 0;
+  bool const starts_whole_samples =
+      (box.x_px & mask_x) == 0 && (box.y_px & mask_y) == 0;
+  return starts_whole_samples && (format.flags & AV_PIX_FMT_FLAG_PLANAR) &&
+         !(format.flags & AV_PIX_FMT_FLAG_BITSTREAM);
+}
+
+bool is_whole(CropBox const& box, FrameSize size) {
+  return box.width_px == size.width && box.height_px == size.height;
 }
 
 void cut(Region& region, AVPixFmtDescriptor const& format, CropBox const& box) {
@@ -202,8 +206,10 @@ Result<void> FrameScaler::convert(AVFrame const& frame, int rotation_deg,
   Region region = whole(frame);
   // Odd offsets into subsampled chroma, packed formats and RGB other than
   // planar first become 4:4:4 of the same size.
-  bool const is_full = region.format == full_format;
-  if (!is_full && (is_rgb(*format) || !can_cut(*format, box))) {
+  bool const is_usable = region.format == full_format ||
+                         (!is_rgb(*format) && (is_whole(box, region.size) ||
+                                               can_cut(*format, box)));
+  if (!is_usable) {
     if (auto done = run(to_444_, {region.format, region.size, region.size},
                         full_format, region.data, region.stride);
         !done)
