@@ -4,8 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <regex>
-#include <set>
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <string>
 
 #include "gasm/base/error.hpp"
 
@@ -20,10 +22,20 @@ constexpr std::array kTasks{SynthTask::full, SynthTask::texture,
                             SynthTask::motion};
 
 /// Swaps the whole words left and right: an independent flip map.
-std::string swap_left_right(std::string text) {
-  text = std::regex_replace(text, std::regex("\\bleft\\b"), "<>");
-  text = std::regex_replace(text, std::regex("\\bright\\b"), "left");
-  return std::regex_replace(text, std::regex("<>"), "right");
+std::string swap_left_right(std::string const& text) {
+  std::string swapped;
+  std::string word;
+  for (char c : text + " ") {
+    if (std::isalpha(static_cast<unsigned char>(c)) != 0) {
+      word += c;
+      continue;
+    }
+    swapped += word == "left" ? "right" : word == "right" ? "left" : word;
+    swapped += c;
+    word.clear();
+  }
+  swapped.pop_back();
+  return swapped;
 }
 
 TEST(SynthLabels, CountsAreOrdersTimesManners) {
