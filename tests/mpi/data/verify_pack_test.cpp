@@ -144,6 +144,7 @@ TEST_F(VerifyPack, ReportsEveryListedVideo) {
 
 TEST_F(VerifyPack, CountsTheFramesThatFfprobeCounts) {
   auto const report = verify({"2", "10", "33", "a"});
+  if (!test_world().is_root()) return;
   for (auto const& video : report.videos) {
     auto const counted = output_of(
         "ffprobe -v error -select_streams v:0 -count_frames -show_entries "
@@ -165,7 +166,7 @@ TEST_F(VerifyPack, ManifestIsTheSameForAnyNumberOfRanks) {
   EXPECT_EQ(json["num_errors"], 5);
   EXPECT_EQ(json["missing"], nlohmann::json({"99"}));
   EXPECT_EQ(json["unlisted"], nlohmann::json({"nobody.webm"}));
-  EXPECT_EQ(json["duplicates"], nlohmann::json({{"7", "8"}}));
+  EXPECT_EQ(json["duplicates"], nlohmann::json::parse(R"([["7", "8"]])"));
   auto const& first = json["videos"][0];
   auto const hash = to_hex(value_or_throw(xxh64_file(videos() / "2.webm")));
   EXPECT_EQ(first, nlohmann::json({{"id", "2"},
