@@ -32,6 +32,18 @@ std::string trimmed(char const* text, std::size_t size) {
   return std::string(text, strnlen(text, size));
 }
 
+/// "file write failed: time = ..., errno = 28, error message = 'No space left
+/// on device', buf = ..." -> "file write failed: No space left on device".
+std::string without_noise(std::string const& text) {
+  constexpr std::string_view mark = "error message = '";
+  auto const at = text.find(mark);
+  auto const colon = text.find(": ");
+  if (at == std::string::npos || colon == std::string::npos) return text;
+  auto const start = at + mark.size();
+  return text.substr(0, colon + 2) +
+         text.substr(start, text.find('\'', start) - start);
+}
+
 }  // namespace
 
 Id::Id(hid_t id, Close closer, std::string_view what)
@@ -63,7 +75,7 @@ std::string reason() {
   };
   H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_first, &innermost);
   H5Eclear2(H5E_DEFAULT);
-  return innermost.empty() ? "HDF5 gives no reason" : innermost;
+  return innermost.empty() ? "HDF5 gives no reason" : without_noise(innermost);
 }
 
 Id file_access() {

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <unordered_set>
+#include <utility>
 
 #include "clip_file.hpp"
 #include "gasm/base/file.hpp"
@@ -82,8 +83,8 @@ void check_same_on_all(Communicator const& comm,
 /// Collects clips and writes them in large pieces.
 class SlabWriter {
  public:
-  SlabWriter(hid_t dataset, std::uint64_t start)
-      : dataset_(dataset), start_(start) {}
+  SlabWriter(hid_t dataset, std::uint64_t start, std::string path)
+      : dataset_(dataset), start_(start), path_(std::move(path)) {}
 
   void add(std::span<std::byte const> clip) {
     while (!clip.empty()) {
@@ -99,15 +100,16 @@ class SlabWriter {
     if (pending_.empty()) return;
     hsize_t const start = start_;
     hsize_t const count = pending_.size();
-    char const* const what = "write the clips' bytes";
+    auto const what = fmt::format("write to {}", path_);
     h5::Id const file_space(H5Dget_space(dataset_), H5Sclose, what);
     h5::check(H5Sselect_hyperslab(file_space.get(), H5S_SELECT_SET, &start,
                                   nullptr, &count, nullptr),
               what);
     h5::Id const memory(H5Screate_simple(1, &count, nullptr), H5Sclose, what);
-    h5::check(H5Dwrite(dataset_, H5T_STD_U8LE, memory.get(), file_space.get(),
-                       H5P_DEFAULT, pending_.data()),
-              what);
+    if (H5Dwrite(dataset_, H5T_STD_U8LE, memory.get(), file_space.get(),
+                 H5P_DEFAULT, pending_.data()) < 0)
+      throw error("cannot {} ({}). Try to free space or another folder", what,
+                  h5::reason());
     start_ += count;
     pending_.clear();
   }
@@ -115,6 +117,7 @@ class SlabWriter {
  private:
   hid_t dataset_;
   std::uint64_t start_;  // of pending_ in the dataset
+  std::string path_;
   std::vector<std::byte> pending_;
 };
 
@@ -127,12 +130,13 @@ void check_source(ClipInfo const& clip, std::vector<std::byte> const& bytes) {
         to_hex(clip.xxh64));
 }
 
-void write_slab(hid_t file, ClipSlab slab, ClipStoreContents const& contents,
-                ClipBytes const& bytes_of) {
+void write_slab(hid_t file, std::string const& path, ClipSlab slab,
+                ClipStoreContents const& contents, ClipBytes const& bytes_of) {
   h5::Id const dataset(H5Dopen2(file, "data", H5P_DEFAULT), H5Dclose,
                        "open 'data'");
   auto const first = static_cast<std::size_t>(slab.first);
-  SlabWriter writer(dataset.get(), clip_file::clip_offsets(contents)[first]);
+  SlabWriter writer(dataset.get(), clip_file::clip_offsets(contents)[first],
+                    path);
   for (auto i = slab.first; i < slab.first + slab.count; ++i) {
     auto const bytes = value_or_throw(bytes_of(i));
     check_source(contents.clips[static_cast<std::size_t>(i)], bytes);
@@ -163,7 +167,7 @@ void write_all_slabs(Communicator const& comm, std::string const& path,
   auto file = open_on_all(comm, path);
   std::optional<Error> failed;
   try {
-    write_slab(file.get(), clip_slab(contents, comm.rank(), comm.size()),
+    write_slab(file.get(), path, clip_slab(contents, comm.rank(), comm.size()),
                contents, bytes_of);
   } catch (Error const& why) {
     failed = why;
