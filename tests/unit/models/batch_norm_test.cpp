@@ -89,7 +89,7 @@ TEST(BatchNorm, EvaluationUsesTheRunningStatistics) {
   norm.running_mean.copy_(at::tensor({1.0F, -1.0F}));
   norm.running_var.copy_(at::tensor({4.0F, 0.25F}));
   norm.eval();
-  at::Tensor const y = norm.forward(at::tensor({{3.0F, 0.0F}}));
+  at::Tensor const y = norm.forward(at::tensor({3.0F, 0.0F}).view({1, 2}));
   EXPECT_NEAR(y[0][0].item<double>(), 1.0, 1e-5);
   EXPECT_NEAR(y[0][1].item<double>(), 2.0, 1e-4);
   EXPECT_FALSE(norm.last_mean.defined());

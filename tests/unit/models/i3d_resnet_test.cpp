@@ -81,10 +81,12 @@ TEST(I3dResNet, StartsAsPublished) {
       EXPECT_NEAR(tensor.std().item<double>(), std::sqrt(2.0 / fan_out),
                   0.03 * std::sqrt(2.0 / fan_out));
     }
-    if (name.ends_with("norm_c.weight"))
+    if (name.ends_with("norm_c.weight")) {
       EXPECT_EQ(tensor.abs().max().item<float>(), 0.0F) << name;
-    if (name.ends_with("norm_b.weight"))
+    }
+    if (name.ends_with("norm_b.weight")) {
       EXPECT_EQ(tensor.min().item<float>(), 1.0F) << name;
+    }
   }
 }
 

@@ -135,14 +135,12 @@ TEST(Vit, RefusesHeadsThatDoNotFit) {
 
 struct Published {
   VitPreset preset;
-  std::int64_t parameters;  ///< of the published weights, with mask_token
+  std::int64_t parameters;  ///< as published: also a mask token and k biases
   std::int64_t width;
   double gmacs;  ///< of 224 px: 201 tokens
 };
 
 TEST(Vit, SizesAreThePublishedOnes) {
-  // The published files also hold a k bias (always zero) in none of their
-  // transformers form, and one mask token.
   for (Published const& p :
        {Published{VitPreset::vits16, 21'601'152, 384, 4.70},
         Published{VitPreset::vits16plus, 28'697'472, 384, 6.12},
@@ -152,7 +150,6 @@ TEST(Vit, SizesAreThePublishedOnes) {
     Vit const model(options);
     std::int64_t total = 0;
     for (auto const& parameter : model.parameters()) total += parameter.numel();
-    // qkv.bias of the original has d values for k a block that we leave out.
     EXPECT_EQ(total + options.width + options.depth * options.width,
               p.parameters);
     EXPECT_NEAR(vit_macs(options, 224, 224) * 1e-9, p.gmacs, 0.006);
