@@ -23,6 +23,8 @@ function(gasm_add_test name)
   if(arg_TORCH)
     target_link_libraries(${name} PRIVATE gasm::torch)
     target_precompile_headers(${name} REUSE_FROM gasm_torch_pch)
+    # The precompiled header is position-independent; -fPIE would refuse it.
+    target_compile_options(${name} PRIVATE -fPIC)
   endif()
   set_target_properties(${name} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "gasm/comm/communicator.hpp"
+#include "gasm/data/clip_loader.hpp"
+#include "gasm/models/video_model.hpp"
+
+namespace gasm {
+
+/// Hits of one class.
+struct ClassResult {
+  std::int64_t num_clips = 0;
+  std::int64_t num_top1 = 0;
+  std::int64_t num_top5 = 0;
+};
+
+/// Metrics over a whole store: each clip counts exactly once, at any number of
+/// ranks. Fractions are of 1.
+struct EvalResult {
+  std::int64_t num_clips = 0;
+  std::int64_t num_bad = 0;  ///< clips that could not be decoded: not counted
+  double loss = 0.0;         ///< mean cross-entropy without smoothing
+  double top1 = 0.0;
+  double top5 = 0.0;         ///< of min(5, K) classes
+  double mean_class_top1 = 0.0;  ///< over classes that have clips
+  std::vector<ClassResult> classes;
+};
+
+/// A symmetric interval for a proportion of `num` independent trials, with
+/// probability `confidence` (normal approximation): half its width.
+double binomial_half_width(double p, std::int64_t num, double z = 2.576);
+
+struct EvalOptions {
+  int micro_batch = 16;
+  int num_threads = 1;
+  std::function<void(std::string const&)> on_progress = {};
+};
+
+/// Runs `model` in evaluation mode over the clips of `loader`, the clips
+/// spread over the ranks. Sums are added in a fixed tree, so the result does
+/// not depend on the number of ranks. Leaves the model's mode as it was.
+/// Collective.
+EvalResult evaluate(Communicator const& comm, VideoModel& model,
+                    ClipLoader const& loader, std::int64_t num_clips,
+                    int num_classes, EvalOptions const& options);
+
+/// The result as JSON: totals, and per class name -> {clips, top1, top5}.
+std::string eval_json(EvalResult const& result,
+                      std::vector<std::string> const& class_names);
+
+}  // namespace gasm

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "gasm/base/exit_code.hpp"
+#include "gasm/comm/communicator.hpp"
+#include "gasm/config/run_config.hpp"
+#include "gasm/eval/evaluate.hpp"
+
+namespace gasm {
+
+/// How a run ended.
+struct TrainOutcome {
+  /// done, or requeue after a signal or train.stop_after.
+  ExitCode code = ExitCode::done;
+  std::int64_t step = 0;  ///< optimiser steps done in all
+  double best_top1 = 0.0;
+  EvalResult last_eval;
+  double train_s = 0.0;  ///< wall time of training and validation
+};
+
+/// Trains as `config` says, from the newest checkpoint of the run folder if
+/// there is one: run folder, stores, model, loop, validation, checkpoints,
+/// records. SIGINT, SIGTERM and SIGUSR1 end it at a step border with a
+/// checkpoint. Throws AgreedError where all ranks can end in order.
+/// Collective.
+TrainOutcome train(Communicator const& world, RunConfig const& config,
+                   std::vector<std::string> const& argv);
+
+/// Evaluates the run's newest checkpoint (or `checkpoint`, a step folder or a
+/// model.safetensors, if not empty) on the store `data` (empty: data.val).
+/// Collective.
+EvalResult evaluate_run(Communicator const& world, RunConfig const& config,
+                        std::string const& checkpoint,
+                        std::string const& data);
+
+/// What a run would do: ranks, clips, steps, batches, parameters; for
+/// --dry-run. Writes nothing. Collective.
+std::string describe_run(Communicator const& world, RunConfig const& config);
+
+}  // namespace gasm
