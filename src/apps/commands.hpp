@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "command_line.hpp"
+
+namespace gasm {
+
+/// Each takes the words after its name and returns what main returns.
+int run_synth(Arguments const& arguments);
+int run_data_verify(Arguments const& arguments);
+int run_data_pack(Arguments const& arguments);
+int run_train(Arguments const& arguments);
+int run_eval(Arguments const& arguments);
+int run_forward(Arguments const& arguments);
+int run_bench_decode(Arguments const& arguments);
+int run_doctor(Arguments const& arguments);
+
+}  // namespace gasm

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gasm/models/forward.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <regex>
+
+#include "commands.hpp"
+#include "gasm/base/file.hpp"
+#include "gasm/ckpt/safetensors.hpp"
+#include "gasm/comm/run_guarded.hpp"
+#include "gasm/config/load.hpp"
+
+namespace gasm {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct ForwardPaths {
+  std::string config;
+  std::string weights;
+  std::string inputs;
+  std::string output;
+};
+
+/// Is it the flat description of a fusion model (fusion_spec.hpp): it has a
+/// key, in JSON or YAML, that the nested model configuration does not know.
+bool is_fusion_spec(std::string const& text) {
+  static std::regex const flat_key(
+      "(^|[\\n{,])[ \\t\\r\\n]*\"?(semantic_dim|motion_dim|semantic_frames|"
+      "motion_segments|fusion_layers|fusion_dim|fusion_heads|clip_frames|"
+      "graph_layers)\"?[ \\t]*:");
+  return std::regex_search(text, flat_key);
+}
+
+TensorMap run_model(ForwardPaths const& paths) {
+  auto const text = read_text(paths.config);
+  if (!text)
+    throw usage_error("{}. Try an existing file after --config",
+                      text.error().what());
+  auto const weights = value_or_throw(read_safetensors(paths.weights)).tensors;
+  auto const inputs = value_or_throw(read_safetensors(paths.inputs)).tensors;
+  if (is_fusion_spec(*text))
+    return run_forward(parse_fusion_spec(*text, paths.config), weights, inputs,
+                       paths.weights);
+  return run_forward(parse_model_config(*text, paths.config), weights, inputs,
+                     paths.weights);
+}
+
+/// Whole or not at all: a draft beside it, then a rename.
+void publish(fs::path const& path, TensorMap outputs) {
+  fs::path const draft = fmt::format("{}.tmp-{}", path.string(), ::getpid());
+  auto written = write_safetensors(draft, {std::move(outputs), {}});
+  auto const renamed =
+      written ? publish_rename(draft, path)
+              : Result<void>(tl::unexpected<Error>(written.error()));
+  if (renamed) return;
+  std::error_code none;
+  fs::remove(draft, none);
+  throw renamed.error();
+}
+
+ExitCode run(ForwardPaths const& paths) {
+  auto outputs = run_model(paths);
+  std::string text = paths.output + ":";
+  for (auto const& [name, tensor] : outputs)
+    text += fmt::format("\n  {:<40} {} {}", name,
+                        tensor.is_floating_point() ? "fp32 " : "int64",
+                        fmt::join(tensor.sizes(), "x"));
+  publish(paths.output, std::move(outputs));
+  print(text);
+  return ExitCode::done;
+}
+
+}  // namespace
+
+int run_forward(Arguments const& arguments) {
+  ForwardPaths paths;
+  CommandLine line(
+      {.name = "forward",
+       .purpose =
+           "Runs a model on given tensors, in evaluation mode, fp32, on the "
+           "CPU, and\nwrites logits, pooled features, and every edge set and "
+           "attention map under\ntrace.*: how a conversion of weights is "
+           "checked.",
+       .example = "gasm forward --config CASE/model.json --weights "
+                  "CASE/weights.safetensors --inputs CASE/inputs.safetensors "
+                  "--output out.safetensors",
+       .notes = "The configuration is a YAML file with the section `model`, "
+                "or the flat\nmodel.json of a fusion model alone, known by "
+                "its keys."});
+  line.require("config", paths.config, "FILE", "Description of the model.");
+  line.require("weights", paths.weights, "FILE", "safetensors.");
+  line.require("inputs", paths.inputs, "FILE", "safetensors.");
+  line.require("output", paths.output, "FILE", "safetensors to write.");
+  if (printed_help(line, arguments)) return 0;
+  return run_guarded_serial([&] {
+    line.parse(arguments.words);
+    return run(paths);
+  });
+}
+
+}  // namespace gasm

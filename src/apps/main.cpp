@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "commands.hpp"
+#include "gasm/base/build_info.hpp"
+#include "gasm/base/error.hpp"
+#include "gasm/base/nearest.hpp"
+#include "gasm/comm/run_guarded.hpp"
+
+namespace gasm {
+namespace {
+
+struct Command {
+  char const* name;
+  char const* summary;
+  int (*run)(Arguments const& arguments);
+};
+
+constexpr std::array kCommands = {
+    Command{"synth", "write a SynSth set in the SSv2 file format", run_synth},
+    Command{"data verify", "decode every video that annotations list",
+            run_data_verify},
+    Command{"data pack", "pack the videos of a split into one clips.h5",
+            run_data_pack},
+    Command{"train", "train a model", run_train},
+    Command{"eval", "measure a trained model on held-out clips", run_eval},
+    Command{"forward", "run a model on given tensors", run_forward},
+    Command{"bench decode", "measure decoding speed", run_bench_decode},
+    Command{"doctor", "show what build and machine can do", run_doctor},
+};
+
+std::string help_text() {
+  std::string text =
+      "Usage: gasm <command> [options]\n\n"
+      "GASM-CAST: trains and measures models for fine-grained video action\n"
+      "recognition. Start it under mpirun or srun for several ranks.\n\n"
+      "Commands:\n";
+  for (auto const& command : kCommands)
+    text += fmt::format("  {:<14}{}\n", command.name, command.summary);
+  text +=
+      "\n  gasm <command> --help   options and an example\n"
+      "  gasm --version          what this binary was built from\n\n"
+      "Exit codes: 0 done, 2 usage or configuration, 3 aborted, 4 failed in\n"
+      "order, 75 watchdog, 85 checkpointed, start again to go on.\n";
+  return text;
+}
+
+std::string version_text() {
+  auto const build = build_info();
+  return fmt::format("gasm {} ({}{}, {}, {})", build.version, build.commit,
+                     build.dirty ? " with changes" : "", build.build_type,
+                     build.compiler);
+}
+
+/// "data verify" for words that begin {"data", "verify"}.
+Command const* find_command(std::vector<std::string> const& words) {
+  for (auto const& command : kCommands) {
+    std::string const name = command.name;
+    if (words[0] == name) return &command;
+    if (words.size() > 1 && words[0] + " " + words[1] == name) return &command;
+  }
+  return nullptr;
+}
+
+[[noreturn]] void fail_unknown(std::vector<std::string> const& words) {
+  std::vector<std::string> names;
+  std::string in_group;
+  for (auto const& command : kCommands) {
+    names.emplace_back(command.name);
+    if (names.back().starts_with(words[0] + " "))
+      in_group += (in_group.empty() ? "gasm " : " or gasm ") + names.back();
+  }
+  if (words.size() == 1 && !in_group.empty())
+    throw usage_error("gasm {} is not complete. Try {}", words[0], in_group);
+  std::string const two = words.size() > 1 && !words[1].starts_with("-")
+                              ? words[0] + " " + words[1]
+                              : words[0];
+  std::string best = nearest(words[0], names);
+  if (best.empty()) best = nearest(two, names);
+  if (best.empty() && !in_group.empty())
+    throw usage_error("gasm has no command '{}'. Try {}", two, in_group);
+  throw usage_error(
+      "gasm has no command '{}'. Try gasm {}",
+      in_group.empty() && nearest(two, names).empty() ? words[0] : two,
+      best.empty() ? "--help" : best);
+}
+
+int dispatch(int argc, char** argv) {
+  std::vector<std::string> words(argv + 1, argv + argc);
+  if (words.empty() || words[0] == "--help" || words[0] == "-h" ||
+      words[0] == "help") {
+    if (is_speaker()) print(help_text());
+    return static_cast<int>(words.empty() ? ExitCode::usage : ExitCode::done);
+  }
+  if (words[0] == "--version") {
+    if (is_speaker()) print(version_text());
+    return static_cast<int>(ExitCode::done);
+  }
+  Command const* command = find_command(words);
+  if (command == nullptr)
+    return run_guarded_serial([&]() -> ExitCode { fail_unknown(words); });
+  bool const has_two = words[0] != command->name;
+  words.erase(words.begin(), words.begin() + (has_two ? 2 : 1));
+  return command->run({argc, argv, std::move(words)});
+}
+
+}  // namespace
+}  // namespace gasm
+
+int main(int argc, char** argv) { return gasm::dispatch(argc, argv); }
