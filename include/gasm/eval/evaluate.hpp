@@ -27,7 +27,7 @@ struct EvalResult {
   std::int64_t num_bad = 0;  ///< clips that could not be decoded: not counted
   double loss = 0.0;         ///< mean cross-entropy without smoothing
   double top1 = 0.0;
-  double top5 = 0.0;         ///< of min(5, K) classes
+  double top5 = 0.0;             ///< of min(5, K) classes
   double mean_class_top1 = 0.0;  ///< over classes that have clips
   std::vector<ClassResult> classes;
 };

@@ -34,8 +34,7 @@ TrainOutcome train(Communicator const& world, RunConfig const& config,
 /// model.safetensors, if not empty) on the store `data` (empty: data.val).
 /// Collective.
 EvalResult evaluate_run(Communicator const& world, RunConfig const& config,
-                        std::string const& checkpoint,
-                        std::string const& data);
+                        std::string const& checkpoint, std::string const& data);
 
 /// What a run would do: ranks, clips, steps, batches, parameters; for
 /// --dry-run. Writes nothing. Collective.

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gasm/ckpt/checkpoint.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "gasm/base/file.hpp"
+#include "gasm/base/hash.hpp"
+#include "gasm/base/log.hpp"
+#include "gasm/comm/agree.hpp"
+
+namespace gasm {
+namespace {
+
+namespace fs = std::filesystem;
+using json = nlohmann::json;
+
+constexpr int kFormatVersion = 1;
+
+std::string step_name(std::int64_t step) {
+  return fmt::format("step-{}", step);
+}
+
+/// N of "step-N", none for any other name.
+std::optional<std::int64_t> step_of(std::string const& name) {
+  if (!name.starts_with("step-")) return std::nullopt;
+  std::int64_t step = 0;
+  auto const* first = name.data() + 5;
+  auto const* last = name.data() + name.size();
+  auto const [end, why] = std::from_chars(first, last, step);
+  if (why != std::errc() || end != last || first == last) return std::nullopt;
+  return step;
+}
+
+Result<json> read_manifest_of(fs::path const& step_folder) {
+  auto const path = step_folder / "manifest.json";
+  auto text = read_text(path);
+  if (!text) return tl::unexpected(text.error());
+  auto manifest = json::parse(*text, nullptr, false);
+  if (manifest.is_discarded() || !manifest.is_object())
+    return failure("{} is not JSON (damaged)", path.string());
+  if (manifest.value("format", 0) != kFormatVersion)
+    return failure("{} is of format {} (this program reads {})", path.string(),
+                   manifest.value("format", 0), kFormatVersion);
+  return manifest;
+}
+
+Result<void> write_files(fs::path const& folder, Checkpoint const& checkpoint,
+                         std::optional<double> score) {
+  json files = json::object();
+  for (auto const& [name, file] : checkpoint.files) {
+    auto const file_name = name + ".safetensors";
+    auto const hash = write_safetensors(folder / file_name, file);
+    if (!hash) return tl::unexpected(hash.error());
+    std::error_code ignored;
+    files[file_name] = {{"bytes", fs::file_size(folder / file_name, ignored)},
+                        {"xxh64", to_hex(*hash)}};
+  }
+  json manifest = {{"format", kFormatVersion},
+                   {"step", checkpoint.step},
+                   {"files", files},
+                   {"facts", checkpoint.facts},
+                   {"score", score ? json(format_exact(*score)) : json()}};
+  return publish_file(folder / "manifest.json", manifest.dump(1) + "\n");
+}
+
+/// The steps that retention keeps.
+std::set<std::int64_t> kept_steps(std::vector<CheckpointInfo> list,
+                                  Retention const& retention) {
+  std::set<std::int64_t> kept;
+  auto const take = [&](int count) {
+    for (std::size_t i = 0; i < list.size() && count > 0; ++i, --count)
+      kept.insert(list[i].step);
+  };
+  std::reverse(list.begin(), list.end());
+  take(retention.keep_last);
+  std::erase_if(list, [](auto const& info) { return !info.score; });
+  std::stable_sort(list.begin(), list.end(), [](auto const& a, auto const& b) {
+    return *a.score > *b.score;
+  });
+  take(retention.keep_best);
+  return kept;
+}
+
+}  // namespace
+
+std::string format_exact(double value) { return fmt::format("{}", value); }
+
+double parse_exact(std::string const& text) {
+  double value = 0;
+  auto const* last = text.data() + text.size();
+  auto const [end, why] = std::from_chars(text.data(), last, value);
+  if (why != std::errc() || end != last)
+    throw error("'{}' is not a number (a damaged checkpoint manifest)", text);
+  return value;
+}
+
+std::vector<CheckpointInfo> CheckpointStore::list() const {
+  std::vector<CheckpointInfo> found;
+  std::error_code why;
+  for (auto const& entry : fs::directory_iterator(folder_, why)) {
+    auto const step = step_of(entry.path().filename().string());
+    if (!step || entry.is_symlink()) continue;
+    CheckpointInfo info{*step, entry.path(), std::nullopt};
+    if (auto manifest = read_manifest_of(entry.path());
+        manifest && manifest->contains("score") &&
+        manifest->at("score").is_string())
+      info.score = parse_exact(manifest->at("score").get<std::string>());
+    found.push_back(std::move(info));
+  }
+  std::sort(found.begin(), found.end(),
+            [](auto const& a, auto const& b) { return a.step < b.step; });
+  return found;
+}
+
+Result<void> CheckpointStore::save(Checkpoint const& checkpoint,
+                                   std::optional<double> score,
+                                   Retention const& retention) const {
+  if (auto made = make_folder(folder_); !made) return made;
+  std::error_code ignored;
+  // What a killed save left behind.
+  for (auto const& entry : fs::directory_iterator(folder_, ignored))
+    if (entry.path().filename().string().find(".tmp-") != std::string::npos)
+      fs::remove_all(entry.path(), ignored);
+
+  auto const final_path = folder_ / step_name(checkpoint.step);
+  auto const temporary =
+      folder_ /
+      fmt::format("{}.tmp-{}", step_name(checkpoint.step), ::getpid());
+  auto done = make_folder(temporary);
+  if (done) done = write_files(temporary, checkpoint, score);
+  // The same step again (a replayed one): rename cannot replace a folder.
+  if (done) fs::remove_all(final_path, ignored);
+  if (done) done = publish_rename(temporary, final_path);
+  if (!done) {
+    fs::remove_all(temporary, ignored);
+    return done;
+  }
+  done = publish_symlink(folder_ / "latest", step_name(checkpoint.step));
+  if (!done) return done;
+
+  auto const all = list();
+  auto const best = std::max_element(
+      all.begin(), all.end(), [](auto const& a, auto const& b) {
+        return a.score.value_or(-1) < b.score.value_or(-1);
+      });
+  if (best != all.end() && best->score) {
+    done = publish_symlink(folder_ / "best", step_name(best->step));
+    if (!done) return done;
+  }
+  auto const kept = kept_steps(all, retention);
+  for (auto const& info : all)
+    if (!kept.contains(info.step)) fs::remove_all(info.path, ignored);
+  return {};
+}
+
+Result<Checkpoint> CheckpointStore::load(fs::path const& step_folder) const {
+  auto const manifest = read_manifest_of(step_folder);
+  if (!manifest) return tl::unexpected(manifest.error());
+  try {
+    Checkpoint checkpoint;
+    checkpoint.step = manifest->at("step").get<std::int64_t>();
+    checkpoint.facts =
+        manifest->at("facts").get<std::map<std::string, std::string>>();
+    for (auto const& [file_name, facts] : manifest->at("files").items()) {
+      auto const path = step_folder / file_name;
+      auto const hash = xxh64_file(path);
+      if (!hash) return tl::unexpected(hash.error());
+      if (to_hex(*hash) != facts.at("xxh64").get<std::string>())
+        return failure("{} has the checksum {}, its manifest says {} (damaged)",
+                       path.string(), to_hex(*hash),
+                       facts.at("xxh64").get<std::string>());
+      auto file = read_safetensors(path);
+      if (!file) return tl::unexpected(file.error());
+      checkpoint.files.emplace(fs::path(file_name).stem().string(),
+                               *std::move(file));
+    }
+    return checkpoint;
+  } catch (json::exception const& failed) {
+    return failure("{} lacks what a checkpoint manifest says ({})",
+                   (step_folder / "manifest.json").string(), failed.what());
+  }
+}
+
+void save_checkpoint(Communicator const& comm, CheckpointStore const& store,
+                     Checkpoint const& checkpoint, std::optional<double> score,
+                     Retention const& retention) {
+  Result<void> mine;
+  if (comm.is_root()) mine = store.save(checkpoint, score, retention);
+  agree_ok(comm, mine);
+}
+
+std::optional<Checkpoint> load_newest_checkpoint(Communicator const& comm,
+                                                 CheckpointStore const& store) {
+  // Rank 0 looks at the disk; all ranks read what it names.
+  std::vector<CheckpointInfo> list;
+  if (comm.is_root()) list = store.list();
+  auto num_left = static_cast<std::int64_t>(list.size());
+  comm.broadcast(num_left);
+  for (; num_left > 0; --num_left) {
+    std::string path;
+    if (comm.is_root())
+      path = list[static_cast<std::size_t>(num_left - 1)].path.string();
+    comm.broadcast(path);
+    auto checkpoint = store.load(path);
+    std::int64_t const failed = checkpoint ? 0 : 1;
+    if (comm.all_reduce_max(failed) == 0) return *std::move(checkpoint);
+    if (!checkpoint)
+      log_rank_warn("checkpoint {} is passed over: {}", path,
+                    checkpoint.error().what());
+  }
+  return std::nullopt;
+}
+
+}  // namespace gasm

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace gasm {
+
+/// The one place where tests make a rank fail: the environment variable
+/// GASM_TEST_FAULT="KIND:RANK:PHASE[:STEP]" makes that rank fail when it
+/// reaches that phase (and step). KIND: throw, exit, kill or hang. Without the
+/// variable it does nothing.
+void fault_point(int rank, std::string_view phase, std::int64_t step = 0);
+
+}  // namespace gasm

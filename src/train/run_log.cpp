@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "run_log.hpp"
+
+#include "gasm/base/clock.hpp"
+#include "gasm/base/log.hpp"
+
+namespace gasm {
+
+Result<RunLog> RunLog::open(Communicator const& world, RunFolder const& folder,
+                            RunConfig const& config, Manifest manifest,
+                            std::optional<std::int64_t> resume_step) {
+  RunLog log(folder, std::move(manifest));
+  if (!world.is_root()) return log;
+  if (auto done = write_manifest(folder.manifest(), log.manifest_); !done)
+    return tl::unexpected(done.error());
+  auto metrics = MetricsWriter::open(folder.metrics(), folder.alerts(),
+                                     ResumePoint{resume_step.value_or(0)});
+  if (!metrics) return tl::unexpected(metrics.error());
+  log.metrics_ = *std::move(metrics);
+  if (config.log.tensorboard) {
+    auto tensorboard = TensorBoardWriter::open(folder.root());
+    if (!tensorboard) return tl::unexpected(tensorboard.error());
+    log.tensorboard_ = *std::move(tensorboard);
+  }
+  return log;
+}
+
+Result<void> RunLog::write_line(MetricsLine line) {
+  if (!metrics_) return {};
+  if (tensorboard_) {
+    auto points = line.values;
+    for (auto& [name, value] : points) name = line.split + "/" + name;
+    if (auto done = tensorboard_->write_scalars(line.step, points); !done)
+      return done;
+  }
+  return metrics_->write(std::move(line));
+}
+
+Result<void> RunLog::write_step(StepReport const& report) {
+  log_info(
+      "step {:6}  epoch {:6.2f}  loss {:.4f}  top1 {:5.1f} %  lr {:.2e}  "
+      "{:.1f} clips/s",
+      report.step, report.epoch, report.loss, 100 * report.top1, report.lr,
+      report.clips_per_s);
+  return write_line({.time_s = 0.0,
+                     .step = report.step,
+                     .epoch = report.epoch,
+                     .split = "train",
+                     .values = {{"loss", report.loss},
+                                {"top1", report.top1},
+                                {"lr", report.lr},
+                                {"grad_norm", report.grad_norm},
+                                {"clips_per_s", report.clips_per_s},
+                                {"data_wait", report.data_wait_fraction}}});
+}
+
+Result<void> RunLog::write_eval(std::int64_t step, double epoch,
+                                EvalResult const& result) {
+  log_info(
+      "step {:6}  epoch {:6.2f}  validation: loss {:.4f}  top1 {:.2f} %  top5 "
+      "{:.2f} %  ({} clips{})",
+      step, epoch, result.loss, 100 * result.top1, 100 * result.top5,
+      result.num_clips,
+      result.num_bad > 0 ? fmt::format(", {} bad", result.num_bad) : "");
+  return write_line({.time_s = 0.0,
+                     .step = step,
+                     .epoch = epoch,
+                     .split = "val",
+                     .values = {{"loss", result.loss},
+                                {"top1", result.top1},
+                                {"top5", result.top5},
+                                {"mean_class_top1", result.mean_class_top1}}});
+}
+
+Result<void> RunLog::sync() {
+  return metrics_ ? metrics_->sync() : Result<void>{};
+}
+
+Result<void> RunLog::finish(RunState state, std::string const& message) {
+  if (!metrics_) return {};
+  if (auto done = sync(); !done) return done;
+  manifest_.state = state;
+  manifest_.message = message;
+  manifest_.end_time = utc_timestamp();
+  return write_manifest(folder_.manifest(), manifest_);
+}
+
+}  // namespace gasm

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gasm/base/result.hpp"
+#include "gasm/comm/communicator.hpp"
+#include "gasm/config/run_config.hpp"
+#include "gasm/eval/evaluate.hpp"
+#include "gasm/record/manifest.hpp"
+#include "gasm/record/metrics.hpp"
+#include "gasm/record/run_folder.hpp"
+#include "gasm/record/tensorboard.hpp"
+
+namespace gasm {
+
+/// One training step as the curve shows it.
+struct StepReport {
+  std::int64_t step = 0;  ///< steps done
+  double epoch = 0.0;
+  double loss = 0.0;
+  double top1 = 0.0;
+  double lr = 0.0;
+  double grad_norm = 0.0;
+  double clips_per_s = 0.0;
+  double data_wait_fraction = 0.0;  ///< of the step's time, of this rank
+};
+
+/// The records of a run: written by rank 0, silent on the others. Not
+/// collective; what fails on rank 0 is a Result that the loop agrees on.
+class RunLog {
+ public:
+  /// Opens the curve (cut to `resume_step` if the run goes on), TensorBoard
+  /// and the manifest.
+  static Result<RunLog> open(Communicator const& world, RunFolder const& folder,
+                             RunConfig const& config, Manifest manifest,
+                             std::optional<std::int64_t> resume_step);
+
+  Result<void> write_step(StepReport const& report);
+  Result<void> write_eval(std::int64_t step, double epoch,
+                          EvalResult const& result);
+  /// Before a checkpoint that relies on the curve.
+  Result<void> sync();
+  Result<void> finish(RunState state, std::string const& message);
+
+ private:
+  RunLog(RunFolder folder, Manifest manifest)
+      : folder_(std::move(folder)), manifest_(std::move(manifest)) {}
+  Result<void> write_line(MetricsLine line);
+
+  RunFolder folder_;
+  Manifest manifest_;
+  std::optional<MetricsWriter> metrics_;
+  std::optional<TensorBoardWriter> tensorboard_;
+};
+
+}  // namespace gasm

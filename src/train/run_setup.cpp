@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "run_setup.hpp"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+
+#include "gasm/base/log.hpp"
+#include "gasm/ckpt/safetensors.hpp"
+#include "gasm/comm/agree.hpp"
+#include "gasm/config/load.hpp"
+#include "gasm/data/flip_map.hpp"
+#include "gasm/models/named_tensors.hpp"
+
+namespace gasm {
+namespace {
+
+/// Up to this size `data.store: auto` keeps a store in the memory of a rank.
+constexpr std::uint64_t kResidentBytes = 2ULL << 30;
+
+ClipLoaderOptions loader_options(RunConfig const& config,
+                                 ClipStore const& store, SampleMode mode) {
+  auto const resolution = config.model.semantic.resolution;
+  ClipLoaderOptions options;
+  options.mode = mode;
+  options.sampling = config.data.sampling;
+  options.output = {resolution.height, resolution.width};
+  options.augment = config.data.augment;
+  options.flip_map = make_flip_map(store.classes());
+  options.seed = config.run.seed;
+  options.max_bad_fraction = config.data.max_bad_fraction;
+  return options;
+}
+
+bool is_resident(StoreMode mode, ClipStore const& store) {
+  return mode == StoreMode::resident || (mode == StoreMode::automatic &&
+                                         store.total_bytes() <= kResidentBytes);
+}
+
+void load_backbone(torch::nn::Module& backbone, TensorMap const& tensors,
+                   std::string const& path) {
+  for (auto const& name : load_named_tensors(backbone, tensors, path))
+    log_info("{}: {} is converted to fp32", path, name);
+}
+
+}  // namespace
+
+ClipSource open_clips(Communicator const& world, RunConfig const& config,
+                      std::string const& path, SampleMode mode) {
+  return agree_call(world, [&] {
+    ClipSource source;
+    source.store = std::make_unique<ClipStore>(
+        value_or_throw(ClipStore::open(path, ByteCheck::first_read)));
+    if (is_resident(config.data.store, *source.store))
+      source.resident = std::make_unique<ResidentClips>(
+          value_or_throw(ResidentClips::load(*source.store)));
+    source.loader = std::make_unique<ClipLoader>(
+        *source.store, loader_options(config, *source.store, mode),
+        source.resident.get());
+    return source;
+  });
+}
+
+int num_classes_of(RunConfig const& config, ClipStore const& store) {
+  auto const in_data = static_cast<int>(store.classes().size());
+  auto const wanted = config.model.num_classes.value_or(in_data);
+  if (wanted < in_data)
+    throw usage_error(
+        "model.num_classes is {}, but {} has {} classes (labels would not "
+        "fit). "
+        "Try model.num_classes: null",
+        wanted, store.path().string(), in_data);
+  return wanted;
+}
+
+std::shared_ptr<VideoModel> build_model(Communicator const& world,
+                                        RunConfig const& config,
+                                        int num_classes) {
+  return agree_call(world, [&] {
+    auto model = make_video_model(config.model, config.data.sampling.frames,
+                                  num_classes, config.run.seed);
+    auto const& semantic = config.model.semantic.weights;
+    if (semantic && model->semantic_backbone()) {
+      auto const file = value_or_throw(read_safetensors(*semantic));
+      load_backbone(*model->semantic_backbone(),
+                    adapt_dinov3_weights(file.tensors), *semantic);
+    }
+    auto const& motion = config.model.motion.weights;
+    if (motion && model->motion_backbone()) {
+      auto const file = value_or_throw(read_safetensors(*motion));
+      auto const num_stages =
+          static_cast<std::size_t>(config.model.motion.stage) + 1;
+      load_backbone(*model->motion_backbone(),
+                    adapt_i3d_weights(file.tensors, num_stages), *motion);
+    }
+    return model;
+  });
+}
+
+std::vector<double> lr_scales(RunConfig const& config,
+                              std::vector<ParameterInfo> const& parameters) {
+  std::vector<double> scales;
+  for (auto const& info : parameters) {
+    bool const is_pretrained = (info.part == ModelPart::semantic_backbone &&
+                                config.model.semantic.weights) ||
+                               (info.part == ModelPart::motion_backbone &&
+                                config.model.motion.weights);
+    scales.push_back(is_pretrained ? config.optim.backbone_lr_scale : 1.0);
+  }
+  return scales;
+}
+
+RunLength run_length(RunConfig const& config, std::int64_t steps_per_epoch) {
+  auto const steps_of = [&](double epochs) {
+    return std::llround(epochs * static_cast<double>(steps_per_epoch));
+  };
+  RunLength length;
+  length.total_steps =
+      config.train.steps.value_or(steps_of(config.train.epochs));
+  length.warmup_steps =
+      std::min(length.total_steps,
+               static_cast<std::int64_t>(steps_of(config.optim.warmup_epochs)));
+  if (config.train.eval_every_epochs > 0)
+    length.eval_every =
+        std::max<std::int64_t>(1, steps_of(config.train.eval_every_epochs));
+  return length;
+}
+
+std::string experiment_digest(RunConfig const& config) {
+  RunConfig neutral = config;
+  neutral.run.name = "run";
+  neutral.run.dir = "runs";
+  neutral.data.threads = 1;
+  neutral.data.store = StoreMode::automatic;
+  neutral.data.train = neutral.data.val = "";  // their hashes are compared
+  neutral.train.stop_after.reset();
+  neutral.train.watchdog_s = 0;
+  neutral.parallel = {};
+  neutral.checkpoint = {};
+  neutral.log = {};
+  return digest(neutral);
+}
+
+void set_torch_threads() {
+  auto const* wanted = std::getenv("OMP_NUM_THREADS");
+  at::set_num_threads(wanted ? std::max(1, std::atoi(wanted)) : 1);
+}
+
+}  // namespace gasm

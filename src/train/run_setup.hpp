@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gasm/comm/communicator.hpp"
+#include "gasm/config/run_config.hpp"
+#include "gasm/data/clip_loader.hpp"
+#include "gasm/models/model_summary.hpp"
+#include "gasm/models/video_model.hpp"
+#include "gasm/store/clip_store.hpp"
+#include "gasm/store/resident_clips.hpp"
+
+namespace gasm {
+
+/// An open store and what makes clips of it.
+struct ClipSource {
+  std::unique_ptr<ClipStore> store;
+  std::unique_ptr<ResidentClips> resident;  ///< null: read from the file
+  std::unique_ptr<ClipLoader> loader;
+
+  std::int64_t size() const { return store->size(); }
+};
+
+/// Opens `path` on every rank. The same AgreedError on all ranks if one
+/// cannot. Collective.
+ClipSource open_clips(Communicator const& world, RunConfig const& config,
+                      std::string const& path, SampleMode mode);
+
+/// Classes of the configuration, or of the data where it names none. An Error
+/// if the two contradict each other.
+int num_classes_of(RunConfig const& config, ClipStore const& store);
+
+/// The model with its first weights: from the seed, and from the files that
+/// the configuration names for the backbones. Collective.
+std::shared_ptr<VideoModel> build_model(Communicator const& world,
+                                        RunConfig const& config,
+                                        int num_classes);
+
+/// The share of optim.lr at which each parameter learns.
+std::vector<double> lr_scales(RunConfig const& config,
+                              std::vector<ParameterInfo> const& parameters);
+
+/// Lengths of a run in steps, from its epochs and the size of its data.
+struct RunLength {
+  std::int64_t total_steps = 0;
+  std::int64_t warmup_steps = 0;
+  std::int64_t eval_every = 0;  ///< steps between evaluations; 0: at the end
+};
+RunLength run_length(RunConfig const& config, std::int64_t steps_per_epoch);
+
+/// The digest of all that decides the curve: the configuration without names,
+/// places, and what may change between a stop and a resumption.
+std::string experiment_digest(RunConfig const& config);
+
+/// One thread a rank unless OMP_NUM_THREADS says otherwise.
+void set_torch_threads();
+
+}  // namespace gasm
