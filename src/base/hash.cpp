@@ -45,8 +45,7 @@ Result<std::uint64_t> xxh64_file(std::filesystem::path const& path) {
     return failure("cannot read {} ({})", path.string(), errno_text(errno));
   std::vector<std::byte> block(1 << 20);
   Xxh64 hash;
-  while (auto const num =
-             std::fread(block.data(), 1, block.size(), file.get()))
+  while (auto const num = std::fread(block.data(), 1, block.size(), file.get()))
     hash.update(std::span(block).first(num));
   if (std::ferror(file.get()))
     return failure("cannot read {} ({})", path.string(), errno_text(errno));

@@ -41,8 +41,8 @@ void set_log_rank(int rank, int num_ranks) {
 void log_to_file(std::filesystem::path const& path) {
   try {
     auto file = std::make_shared<spdlog::logger>(
-        "file", std::make_shared<spdlog::sinks::basic_file_sink_mt>(
-                    path.string()));
+        "file",
+        std::make_shared<spdlog::sinks::basic_file_sink_mt>(path.string()));
     file->set_pattern("%Y-%m-%dT%H:%M:%S.%e %v");
     file->flush_on(spdlog::level::info);
     file->set_error_handler([](std::string const&) {});

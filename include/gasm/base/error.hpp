@@ -38,8 +38,7 @@ Error error(fmt::format_string<Args...> text, Args&&... args) {
 /// An Error that ends the process with ExitCode::usage.
 template <class... Args>
 Error usage_error(fmt::format_string<Args...> text, Args&&... args) {
-  return Error(fmt::format(text, std::forward<Args>(args)...),
-               ExitCode::usage);
+  return Error(fmt::format(text, std::forward<Args>(args)...), ExitCode::usage);
 }
 
 /// The text of errno, e.g. "No space left on device".
@@ -47,8 +46,8 @@ std::string errno_text(int error_number);
 
 /// Ends in an exception that names file and line if `condition` is false: for
 /// our own mistakes, not for bad input. Always on.
-#define GASM_ASSERT(condition)                                     \
-  ((condition) ? void(0)                                           \
+#define GASM_ASSERT(condition) \
+  ((condition) ? void(0)       \
                : ::gasm::assertion_failed(#condition, __FILE__, __LINE__))
 
 [[noreturn]] void assertion_failed(char const* condition, char const* file,
