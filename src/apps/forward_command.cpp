@@ -2,6 +2,7 @@
 #include "gasm/models/forward.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <filesystem>
