@@ -71,14 +71,15 @@ say "set-up and build"
 GASM_SETUP="${GASM_SETUP:---without-tests}" tools/build release gasm
 built=$SECONDS
 
+cores=$(env -u OMP_NUM_THREADS nproc)  # nproc heeds that variable
 export OMP_NUM_THREADS=1
 launch=(mpirun -n "$ranks")
 if [ "$(id -u)" -eq 0 ]; then
   echo "demo: running as root, as in a container: telling Open MPI so"
   export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 fi
-if [ "$ranks" -gt "$(nproc)" ]; then
-  echo "demo: $ranks ranks on $(nproc) cores: they take turns"
+if [ "$ranks" -gt "$cores" ]; then
+  echo "demo: $ranks ranks on $cores cores: they take turns"
   launch+=(--oversubscribe --bind-to none)
 else
   # A rank's reader thread may use a core that another rank leaves idle.
@@ -124,7 +125,7 @@ make_set() {
   local folder=$1 stamp=$1/packed.txt split output
   shift
   local wanted="--level $level --train-draws $train_draws \
---val-draws $val_draws $*"
+--val-draws $val_draws${*:+ $*}"
   if [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
     echo "demo: $folder is there"
     return
