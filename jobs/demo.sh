@@ -68,7 +68,7 @@ began=$SECONDS
 
 # --- set-up and build --------------------------------------------------------
 say "set-up and build"
-GASM_SETUP="${GASM_SETUP:---without-tests}" tools/build release gasm
+GASM_SETUP="${GASM_SETUP:---without-tests}" tools/build release gasm_cli
 built=$SECONDS
 
 cores=$(env -u OMP_NUM_THREADS nproc)  # nproc heeds that variable
@@ -99,7 +99,7 @@ stop() {
 trap stop INT TERM
 ranked() {
   local code=0
-  setsid "${launch[@]}" "$gasm" "$@" &
+  setsid "${launch[@]}" "$gasm" "$@" </dev/null &
   child=$!
   # wait returns early when a signal comes in; go on until it has ended.
   while true; do
