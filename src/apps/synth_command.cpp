@@ -90,13 +90,11 @@ ExitCode write_set(Communicator const& world, SynthOptions const& options) {
   if (!world.is_root()) return ExitCode::done;
   print(fmt::format(
       "SynSth {}: {} clips of {} classes, {} written now ({:.1f} MB), {} were "
-      "there\n{}\nVideos: {}\nLabels: {}\nOptions: {}",
+      "there\n{}\nVideos, labels and synth.json: {}",
       to_string(options.level), num_clips,
       SynthLabels(options.level, options.task).size(), num_clips - num_skipped,
       static_cast<double>(num_bytes) / 1e6, num_skipped, bounds_text(options),
-      (options.output / "videos").string(),
-      (options.output / "labels").string(),
-      (options.output / "synth.json").string()));
+      options.output.string()));
   return ExitCode::done;
 }
 

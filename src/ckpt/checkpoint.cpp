@@ -44,9 +44,10 @@ Result<json> read_manifest_of(fs::path const& step_folder) {
   auto manifest = json::parse(*text, nullptr, false);
   if (manifest.is_discarded() || !manifest.is_object())
     return failure("{} is not JSON (damaged)", path.string());
-  if (manifest.value("format", 0) != kFormatVersion)
-    return failure("{} is of format {} (this program reads {})", path.string(),
-                   manifest.value("format", 0), kFormatVersion);
+  auto const format = manifest.find("format");
+  if (format == manifest.end() || *format != kFormatVersion)
+    return failure("{} is not of format {} (of another program, or damaged)",
+                   path.string(), kFormatVersion);
   return manifest;
 }
 
@@ -67,6 +68,17 @@ Result<void> write_files(fs::path const& folder, Checkpoint const& checkpoint,
                    {"facts", checkpoint.facts},
                    {"score", score ? json(format_exact(*score)) : json()}};
   return publish_file(folder / "manifest.json", manifest.dump(1) + "\n");
+}
+
+/// None if there is none, or it is damaged.
+std::optional<double> score_in(json const& manifest) {
+  auto const score = manifest.find("score");
+  if (score == manifest.end() || !score->is_string()) return std::nullopt;
+  try {
+    return parse_exact(score->get<std::string>());
+  } catch (Error const&) {
+    return std::nullopt;
+  }
 }
 
 /// The steps that retention keeps.
@@ -107,10 +119,8 @@ std::vector<CheckpointInfo> CheckpointStore::list() const {
     auto const step = step_of(entry.path().filename().string());
     if (!step || entry.is_symlink()) continue;
     CheckpointInfo info{*step, entry.path(), std::nullopt};
-    if (auto manifest = read_manifest_of(entry.path());
-        manifest && manifest->contains("score") &&
-        manifest->at("score").is_string())
-      info.score = parse_exact(manifest->at("score").get<std::string>());
+    if (auto manifest = read_manifest_of(entry.path()))
+      info.score = score_in(*manifest);
     found.push_back(std::move(info));
   }
   std::sort(found.begin(), found.end(),
@@ -135,12 +145,17 @@ Result<void> CheckpointStore::save(Checkpoint const& checkpoint,
   auto done = make_folder(temporary);
   if (done) done = write_files(temporary, checkpoint, score);
   // The same step again (a replayed one): rename cannot replace a folder.
-  if (done) fs::remove_all(final_path, ignored);
+  auto const replaced = temporary.string() + "-replaced";
+  if (done && fs::exists(final_path, ignored))
+    done = publish_rename(final_path, replaced);
   if (done) done = publish_rename(temporary, final_path);
   if (!done) {
+    if (fs::exists(replaced, ignored) && !fs::exists(final_path, ignored))
+      fs::rename(replaced, final_path, ignored);
     fs::remove_all(temporary, ignored);
     return done;
   }
+  fs::remove_all(replaced, ignored);
   done = publish_symlink(folder_ / "latest", step_name(checkpoint.step));
   if (!done) return done;
 
@@ -149,7 +164,7 @@ Result<void> CheckpointStore::save(Checkpoint const& checkpoint,
       all.begin(), all.end(), [](auto const& a, auto const& b) {
         return a.score.value_or(-1) < b.score.value_or(-1);
       });
-  if (best != all.end() && best->score) {
+  if (retention.keep_best > 0 && best != all.end() && best->score) {
     done = publish_symlink(folder_ / "best", step_name(best->step));
     if (!done) return done;
   }

@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
-#include "gasm/comm/collective.hpp"
+#include "gasm/comm/agree.hpp"
 #include "gasm/data/step_plan.hpp"
 
 // B clips of a micro-batch, K classes.
@@ -102,9 +102,10 @@ double binomial_half_width(double p, std::int64_t num, double z) {
   return num > 0 ? z * std::sqrt(p * (1 - p) / static_cast<double>(num)) : 1.0;
 }
 
-EvalResult evaluate(Communicator const& comm, VideoModel& model,
-                    ClipLoader const& loader, std::int64_t num_clips,
-                    int num_classes, EvalOptions const& options) {
+EvalResult evaluate(Communicator const& comm, Collective& collective,
+                    VideoModel& model, ClipLoader const& loader,
+                    std::int64_t num_clips, int num_classes,
+                    EvalOptions const& options) {
   // One "step" that holds every clip; its micro-batches are the leaves.
   BatchPlan const plan({.num_samples = num_clips,
                         .global_batch = num_clips,
@@ -119,25 +120,22 @@ EvalResult evaluate(Communicator const& comm, VideoModel& model,
 
   bool const was_training = model.is_training();
   model.train(false);
-  torch::NoGradGuard no_grad;
-  auto const batches = prefetch_clips(
-      loader, plan, {0, 1}, comm.rank(), comm.size(),
-      {.num_threads = options.num_threads, .depth = 2 * options.num_threads});
-  std::int64_t num_done = 0;
-  while (auto batch = batches->next()) {
-    Tally tally(num_classes);
-    count_micro_batch(model.forward(batch->clips), *batch, tally);
-    sum.add_leaf(tally.values());
-    ++num_done;
-    if (options.on_progress)
-      options.on_progress(
-          fmt::format("evaluate {} of {}", num_done, mine.size()));
-  }
+  agree_call(comm, [&] {
+    torch::NoGradGuard no_grad;
+    auto const batches = prefetch_clips(
+        loader, plan, {0, 1}, comm.rank(), comm.size(),
+        {.num_threads = options.num_threads, .depth = 2 * options.num_threads});
+    while (auto batch = batches->next()) {
+      Tally tally(num_classes);
+      count_micro_batch(model.forward(batch->clips), *batch, tally);
+      sum.add_leaf(tally.values());
+      if (options.on_progress)
+        options.on_progress(
+            fmt::format("evaluate {} of {}", batch->index + 1, num_leaves));
+    }
+  });
   model.train(was_training);
-
-  auto const collective =
-      comm.size() > 1 ? make_mpi_collective(comm) : make_self_collective();
-  collective->reduce(sum, total.values());
+  collective.reduce(sum, total.values());
   return summarise(total, num_classes);
 }
 

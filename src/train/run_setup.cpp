@@ -26,12 +26,21 @@ ClipLoaderOptions loader_options(RunConfig const& config,
   ClipLoaderOptions options;
   options.mode = mode;
   options.sampling = config.data.sampling;
-  options.output = {resolution.height, resolution.width};
+  options.output = {.width_px = resolution.width,
+                    .height_px = resolution.height};
   options.augment = config.data.augment;
   options.flip_map = make_flip_map(store.classes());
   options.seed = config.run.seed;
   options.max_bad_fraction = config.data.max_bad_fraction;
   return options;
+}
+
+void check_labels(ClipStore const& store) {
+  for (std::int64_t i = 0; i < store.size(); ++i)
+    if (store.info(i).label < 0)
+      throw usage_error(
+          "{} has no label for clip {} (split {}). Try a split with answers",
+          store.path().string(), store.info(i).id, store.split());
 }
 
 bool is_resident(StoreMode mode, ClipStore const& store) {
@@ -53,6 +62,7 @@ ClipSource open_clips(Communicator const& world, RunConfig const& config,
     ClipSource source;
     source.store = std::make_unique<ClipStore>(
         value_or_throw(ClipStore::open(path, ByteCheck::first_read)));
+    check_labels(*source.store);
     if (is_resident(config.data.store, *source.store))
       source.resident = std::make_unique<ResidentClips>(
           value_or_throw(ResidentClips::load(*source.store)));

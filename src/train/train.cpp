@@ -24,7 +24,6 @@ RunFolder make_run_folder(Communicator const& world, RunConfig const& config) {
   if (world.is_root()) {
     if (auto created = RunFolder::create(folder.root()); !created)
       made = tl::unexpected(created.error());
-    if (made) made = publish_file(folder.config(), to_yaml(config));
   }
   agree_ok(world, made);
   return folder;
@@ -96,6 +95,10 @@ TrainOutcome train(Communicator const& world, RunConfig const& config,
                   .model = *model,
                   .num_classes = num_classes});
   auto const resume_step = loop.resume();
+  // Only now: a refused configuration leaves the old file as it was.
+  agree_ok(world, world.is_root()
+                      ? publish_file(folder.config(), to_yaml(config))
+                      : Result<void>{});
   auto log =
       agree(world,
             RunLog::open(world, folder, config,
@@ -141,7 +144,10 @@ EvalResult evaluate_run(Communicator const& world, RunConfig const& config,
       restore_model(loaded, *model);
     });
   }
-  return evaluate(world, *model, *source.loader, source.size(), num_classes,
+  auto const collective =
+      world.size() > 1 ? make_mpi_collective(world) : make_self_collective();
+  return evaluate(world, *collective, *model, *source.loader, source.size(),
+                  num_classes,
                   {.micro_batch = config.train.micro_batch,
                    .num_threads = config.data.threads});
 }

@@ -71,7 +71,7 @@ std::optional<std::int64_t> TrainLoop::resume() {
   state_ = agree_call(parts_.world, [&] {
     return restore_checkpoint(*found, identity_, parts_.model, optimizer_);
   });
-  saved_step_ = state_.step;
+  saved_step_ = resumed_step_ = state_.step;
   log_info("resumed from step {} of {}", state_.step, length_.total_steps);
   return state_.step;
 }
@@ -222,14 +222,17 @@ void TrainLoop::validate(RunLog& log) {
   auto const& config = parts_.config;
   Phase const phase(parts_.watchdog, "evaluate", config.train.watchdog_s);
   fault_point(parts_.world.rank(), "evaluate", state_.step);
-  last_eval_ = evaluate(parts_.world, parts_.model, *parts_.val_data.loader,
-                        parts_.val_data.size(), parts_.num_classes,
+  last_eval_ = evaluate(parts_.world, *collective_, parts_.model,
+                        *parts_.val_data.loader, parts_.val_data.size(),
+                        parts_.num_classes,
                         {.micro_batch = config.train.micro_batch,
                          .num_threads = config.data.threads,
                          .on_progress = [&](auto const& what) {
                            parts_.watchdog.progress(what);
                          }});
   evaluated_step_ = state_.step;
+  // A finished run that is started again has this line already.
+  if (resumed_step_ == state_.step) return;
   agree_ok(parts_.world, log.write_eval(state_.step, epoch(), last_eval_));
   if (last_eval_.top1 > state_.best_top1 + config.train.early_stop.min_delta ||
       state_.best_top1 < 0) {

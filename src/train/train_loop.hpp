@@ -67,6 +67,7 @@ class TrainLoop {
   EvalResult last_eval_;
   std::int64_t evaluated_step_ = -1;
   std::int64_t saved_step_ = -1;
+  std::int64_t resumed_step_ = -1;
   double saved_s_ = 0.0;
   double lr_ = 0.0;
   double grad_norm_ = 0.0;

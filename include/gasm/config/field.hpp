@@ -72,6 +72,9 @@ struct Choice {
   E value;
   std::string_view word;
 };
+// Clang deduces no arguments of aggregates by itself before version 17.
+template <class Enum, class Word>
+Choice(Enum, Word) -> Choice<Enum>;
 
 /// The word of a choice, as it stands in files: to_word(FlipKind::swap) is
 /// "swap".

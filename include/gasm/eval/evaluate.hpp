@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "gasm/comm/collective.hpp"
 #include "gasm/comm/communicator.hpp"
 #include "gasm/data/clip_loader.hpp"
 #include "gasm/models/video_model.hpp"
@@ -44,11 +45,13 @@ struct EvalOptions {
 
 /// Runs `model` in evaluation mode over the clips of `loader`, the clips
 /// spread over the ranks. Sums are added in a fixed tree, so the result does
-/// not depend on the number of ranks. Leaves the model's mode as it was.
-/// Collective.
-EvalResult evaluate(Communicator const& comm, VideoModel& model,
-                    ClipLoader const& loader, std::int64_t num_clips,
-                    int num_classes, EvalOptions const& options);
+/// not depend on the number of ranks. Leaves the model's mode as it was. A
+/// failure on one rank is the same AgreedError on all. `collective` is that of
+/// `comm`. Collective.
+EvalResult evaluate(Communicator const& comm, Collective& collective,
+                    VideoModel& model, ClipLoader const& loader,
+                    std::int64_t num_clips, int num_classes,
+                    EvalOptions const& options);
 
 /// The result as JSON: totals, and per class name -> {clips, top1, top5}.
 std::string eval_json(EvalResult const& result,

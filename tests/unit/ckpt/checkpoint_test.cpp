@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gasm/ckpt/checkpoint.hpp"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <fstream>
+
+#include "gasm/base/file.hpp"
+#include "support/temp_folder.hpp"
+
+namespace gasm {
+namespace {
+
+namespace fs = std::filesystem;
+
+Checkpoint make(std::int64_t step) {
+  Checkpoint checkpoint;
+  checkpoint.step = step;
+  checkpoint.files["model"].tensors["w"] = at::full({4}, double(step));
+  checkpoint.facts["seed"] = "3";
+  return checkpoint;
+}
+
+std::vector<std::int64_t> steps(CheckpointStore const& store) {
+  std::vector<std::int64_t> found;
+  for (auto const& info : store.list()) found.push_back(info.step);
+  return found;
+}
+
+class CheckpointTest : public ::testing::Test {
+ protected:
+  void save(std::int64_t step, std::optional<double> score = {},
+            Retention const& retention = {}) {
+    auto const done = store_.save(make(step), score, retention);
+    ASSERT_TRUE(done) << done.error().what();
+  }
+  fs::path step_path(int step) {
+    return store_.folder() / ("step-" + std::to_string(step));
+  }
+  TempFolder folder_;
+  CheckpointStore store_{folder_.path() / "checkpoints"};
+  Communicator self_ = Communicator::self();
+};
+
+TEST_F(CheckpointTest, WhatIsSavedLoads) {
+  save(7, 0.1);
+  auto const loaded = load_newest_checkpoint(self_, store_);
+  ASSERT_TRUE(loaded);
+  EXPECT_EQ(loaded->step, 7);
+  EXPECT_EQ(loaded->facts.at("seed"), "3");
+  EXPECT_TRUE(
+      at::equal(loaded->files.at("model").tensors.at("w"), at::full({4}, 7.0)));
+  EXPECT_EQ(*store_.list().front().score, 0.1);
+}
+
+TEST_F(CheckpointTest, NoneInAnEmptyFolder) {
+  EXPECT_FALSE(load_newest_checkpoint(self_, store_));
+}
+
+TEST_F(CheckpointTest, KeepsTheNewestAndTheBest) {
+  Retention const retention{.keep_last = 2, .keep_best = 1};
+  save(1, 0.5, retention);
+  save(2, 0.9, retention);
+  save(3, 0.7, retention);
+  save(4, {}, retention);
+  save(5, 0.6, retention);
+  EXPECT_EQ(steps(store_), (std::vector<std::int64_t>{2, 4, 5}));
+  EXPECT_EQ(fs::read_symlink(store_.folder() / "latest"), "step-5");
+  EXPECT_EQ(fs::read_symlink(store_.folder() / "best"), "step-2");
+}
+
+TEST_F(CheckpointTest, DamagedOnesArePassedOver) {
+  Retention const retention{.keep_last = 9, .keep_best = 1};
+  for (int step = 1; step <= 5; ++step) save(step, {}, retention);
+  fs::remove(step_path(5) / "manifest.json");
+  fs::resize_file(step_path(4) / "model.safetensors", 40);
+  auto const path = step_path(3) / "model.safetensors";
+  auto bytes = *read_text(path);
+  bytes.back() = static_cast<char>(bytes.back() ^ 1);
+  std::ofstream(path, std::ios::binary) << bytes;
+  std::ofstream(step_path(2) / "manifest.json") << R"({"format":"x"})";
+  auto const loaded = load_newest_checkpoint(self_, store_);
+  ASSERT_TRUE(loaded);
+  EXPECT_EQ(loaded->step, 1);
+}
+
+TEST_F(CheckpointTest, AStepCanBeSavedAgain) {
+  save(3);
+  save(3, 0.25);
+  EXPECT_EQ(steps(store_), (std::vector<std::int64_t>{3}));
+  EXPECT_EQ(*store_.list().front().score, 0.25);
+}
+
+TEST_F(CheckpointTest, AFailureAtAnyWriteLeavesTheOldOne) {
+  save(1);
+  int num_failed = 0;
+  for (int n = 0; n < 40; ++n) {
+    set_write_fault(n, ENOSPC);
+    auto const done = store_.save(make(2), {}, {});
+    set_write_fault(-1, 0);
+    if (!done) {
+      ++num_failed;
+      EXPECT_NE(std::string(done.error().what()).find("No space"),
+                std::string::npos);
+    }
+    auto const loaded = load_newest_checkpoint(self_, store_);
+    ASSERT_TRUE(loaded) << n;
+    EXPECT_TRUE(store_.load(step_path(1)) || loaded->step == 2) << n;
+  }
+  EXPECT_GT(num_failed, 8);
+  EXPECT_LT(num_failed, 40);
+}
+
+TEST_F(CheckpointTest, LeftoversOfAKilledSaveGo) {
+  save(1);
+  fs::create_directories(store_.folder() / "step-9.tmp-123");
+  save(2);
+  EXPECT_FALSE(fs::exists(store_.folder() / "step-9.tmp-123"));
+  EXPECT_EQ(steps(store_), (std::vector<std::int64_t>{1, 2}));
+}
+
+TEST(ExactText, ReadsBackToTheSameDouble) {
+  for (double const value : {0.1, 1.0 / 3, 1e-300, -2.5, 0.0})
+    EXPECT_EQ(parse_exact(format_exact(value)), value);
+  EXPECT_THROW(parse_exact("1.5x"), Error);
+}
+
+}  // namespace
+}  // namespace gasm
