@@ -73,6 +73,8 @@ built=$SECONDS
 
 cores=$(env -u OMP_NUM_THREADS nproc)  # nproc heeds that variable
 export OMP_NUM_THREADS=1
+# Ranks that wait give the core to those that work.
+export OMPI_MCA_mpi_yield_when_idle=1
 launch=(mpirun -n "$ranks")
 if [ "$(id -u)" -eq 0 ]; then
   echo "demo: running as root, as in a container: telling Open MPI so"
