@@ -1,0 +1,170 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Trains with the gasm binary: the curve, stopping, resuming, evaluating.
+
+train_test.py --gasm BINARY [--mpirun MPIRUN] [-k PATTERN]
+"""
+import json
+import pathlib
+import shutil
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+import gasm_cli  # noqa: E402
+from gasm_cli import STEPS, RunFolder, TrainCase  # noqa: E402
+
+
+class Train(TrainCase):
+    undisturbed_ranks = 1
+    settings = {"train.eval_every_epochs": 2}
+
+    def test_equal_at_every_number_of_ranks(self):
+        train, val = self.undisturbed.curve()
+        self.assertEqual([line[0] for line in train], list(range(1, STEPS + 1)))
+        self.assertEqual([line[0] for line in val], [6, 12, 18, STEPS])
+        losses = [float(values["loss"]) for _, _, values in train]
+        self.assertGreater(losses[0], 0.5)
+        self.assertNotEqual(len(set(losses)), 1)
+        for ranks in (2, 3, 4):
+            run, _ = self.train(f"ranks-{ranks}", ranks=ranks)
+            with self.subTest(ranks=ranks, to="1e-5"):
+                found = [float(values["loss"]) for _, _, values in run.lines("train")]
+                self.assertEqual(len(found), STEPS)
+                for step, (a, b) in enumerate(zip(losses, found), 1):
+                    self.assertLessEqual(abs(a - b), 1e-5 * abs(a), f"step {step}")
+            with self.subTest(ranks=ranks, to="the last bit"):
+                self.assert_undisturbed(run)
+
+    def test_other_seed_gives_another_curve(self):
+        run, _ = self.train("seed", {"run.seed": 1}, ranks=0)
+        self.assertNotEqual(run.curve(), self.undisturbed.curve())
+
+    def test_run_folder(self):
+        run = self.undisturbed
+        for pattern in ("config.yaml", "manifest.json", "metrics.jsonl",
+                        "events.out.tfevents.*", "logs/rank-0.log", "logs/status-board",
+                        f"checkpoints/step-{STEPS}/manifest.json",
+                        f"checkpoints/step-{STEPS}/model.safetensors",
+                        f"checkpoints/step-{STEPS}/optimizer.safetensors"):
+            found = list(run.path.glob(pattern))
+            self.assertEqual(len(found), 1, pattern)
+            self.assertGreater(found[0].stat().st_size, 0, pattern)
+        self.assertEqual((run.path / "checkpoints/latest").resolve(),
+                         run.checkpoint(STEPS).resolve())
+        self.assertTrue((run.path / "checkpoints/best/manifest.json").exists())
+        self.assertFalse(list(run.path.rglob("*.tmp*")))
+        manifest = run.manifest()
+        self.assertEqual((manifest["state"], manifest["world_size"]), ("done", 1))
+        self.assertIsNotNone(manifest["end_time"])
+        self.assertEqual(set(manifest["data_hashes"]),
+                         {str(self.folder / f"{s}.h5") for s in ("train", "validation")})
+        config = run.path / "config.yaml"
+        printed = self.must("train", "--config", config, "--print-config")
+        self.assertEqual(printed, config.read_text())
+
+    def test_stopped_run_goes_on(self):
+        for first, then in ((1, 1), (2, 3)):
+            name = f"stopped-{first}-{then}"
+            run, _ = self.train(name, {"train.stop_after": 7}, ranks=first, code=85)
+            self.assertEqual(run.lines("train"), self.undisturbed.lines("train")[:7])
+            self.assertEqual(run.steps()[-1], 7)
+            self.assertEqual(run.manifest()["state"], "stopped")
+            run, _ = self.train(name, ranks=then)
+            self.assert_undisturbed(run)
+            self.assertEqual(run.manifest()["state"], "done")
+        before = (run.path / "metrics.jsonl").read_bytes()
+        self.train(name)  # a finished run, started again
+        self.assertEqual((run.path / "metrics.jsonl").read_bytes(), before)
+
+    def test_stopped_at_a_validation_border(self):
+        self.train("border", {"train.stop_after": 6}, code=85)
+        run, _ = self.train("border")
+        self.assert_undisturbed(run)
+
+    def test_eval_agrees_with_the_last_validation(self):
+        step, _, wanted = self.undisturbed.lines("val")[-1]
+        self.assertEqual(step, STEPS)
+        results = []
+        for ranks in (0, 3):
+            path = self.folder / f"eval-{ranks}.json"
+            out = self.must("eval", "--config", self.undisturbed.path / "config.yaml", "--json",
+                            path, ranks=ranks)
+            self.assertIn("16 clips, 0 could not be decoded", out)
+            results.append(path.read_text())
+        self.assertEqual(results[0], results[1])
+        found = json.loads(results[0])
+        self.assertEqual((found["num_clips"], found["num_bad"]), (16, 0))
+        self.assertEqual(sum(c["clips"] for c in found["classes"].values()), 16)
+        for name in ("loss", "top1", "top5", "mean_class_top1"):
+            self.assertEqual(f"{found[name]:.7g}", f"{float(wanted[name]):.7g}", name)
+        # The weights alone are enough.
+        path = self.folder / "weights.json"
+        self.must("eval", "--config", self.undisturbed.path / "config.yaml", "--json", path,
+                  "--checkpoint", self.undisturbed.checkpoint(STEPS) / "model.safetensors")
+        self.assertEqual(path.read_text(), results[0])
+
+    def test_refused_run_folders(self):
+        run, _ = self.train("refused", {"train.stop_after": 2}, code=85)
+        files = ("config.yaml", "metrics.jsonl", "checkpoints/step-2/manifest.json")
+        before = [(run.path / name).read_bytes() for name in files]
+        for ranks in (0, 2):
+            for sets, words in (
+                    ({"optim.lr": 0.5}, "step 2 was made with another configuration"),
+                    ({"data.train": self.folder / "validation.h5"},
+                     "step 2 was trained on other data"),
+                    ({"checkpoint.resume": "never"}, "has checkpoints")):
+                _, out = self.train("refused", sets, ranks=ranks, code=2, within_s=15)
+                self.assertIn(words, out)
+                self.assertEqual(out.count("error: "), 1, out)
+        self.assertEqual([(run.path / name).read_bytes() for name in files], before)
+        _, out = self.train("none-here", {"checkpoint.resume": "must"}, code=2, within_s=15)
+        self.assertIn("no good checkpoint", out)
+
+    def test_dry_run_writes_nothing(self):
+        for ranks in (0, 2):
+            _, out = self.train("dry", ranks=ranks, more=["--dry-run"])
+            self.assertRegex(out, r"training clips +32\n")
+            self.assertRegex(out, r"validation clips +16\n")
+            self.assertRegex(out, rf"steps +{STEPS} \(3 an epoch")
+            self.assertRegex(out, rf"ranks +{max(ranks, 1)}\n")
+        self.assertFalse(self.run_path("dry").exists())
+
+    def test_damaged_newest_checkpoint(self):
+        self.train("damaged", {"train.stop_after": 7, "checkpoint.every_steps": 5,
+                               "checkpoint.keep_last": 3}, code=85)
+
+        def flip(folder):
+            path = folder / "optimizer.safetensors"
+            contents = bytearray(path.read_bytes())
+            contents[len(contents) // 2] ^= 1
+            path.write_bytes(contents)
+
+        def truncate(folder):
+            path = folder / "model.safetensors"
+            path.write_bytes(path.read_bytes()[:-100])
+
+        for damage in (flip, truncate, lambda folder: (folder / "manifest.json").unlink(),
+                       lambda folder: (folder / "manifest.json").write_text("{"),
+                       lambda folder: (folder / "model.safetensors").unlink()):
+            shutil.rmtree(self.run_path("copy"), ignore_errors=True)
+            shutil.copytree(self.run_path("damaged"), self.run_path("copy"), symlinks=True)
+            run = RunFolder(self.run_path("copy"))
+            self.assertEqual(run.steps()[-2:], [6, 7])
+            damage(run.checkpoint(7))
+            run, out = self.train("copy")
+            self.assertRegex(out, r"warning: checkpoint \S*step-7 is passed over: ")
+            self.assertIn("resumed from step 6", out)
+            self.assert_undisturbed(run)
+
+    def test_only_damaged_checkpoints(self):
+        run, _ = self.train("hopeless", {"train.stop_after": 2}, code=85)
+        (run.checkpoint(2) / "model.safetensors").write_bytes(b"")
+        _, out = self.train("hopeless", {"checkpoint.resume": "must"}, code=2)
+        self.assertIn("no good checkpoint", out)
+        run, out = self.train("hopeless")
+        self.assertIn("is passed over", out)
+        self.assert_undisturbed(run)
+
+
+if __name__ == "__main__":
+    gasm_cli.main(__doc__)
