@@ -33,10 +33,7 @@ struct Case {
 };
 
 TensorMap read_tensors(fs::path const& path) {
-  TensorMap tensors;
-  for (auto const& [name, tensor] : gasm::read_safetensors(path))
-    tensors.emplace(name, tensor);
-  return tensors;
+  return gasm::value_or_throw(gasm::read_safetensors(path)).tensors;
 }
 
 Case read_case(fs::path const& folder) {
