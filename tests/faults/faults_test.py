@@ -56,7 +56,7 @@ class KilledRank(TrainCase):
             with self.subTest(seed=seed, step=step):
                 job = self.start(name, EVERY_5)
                 self.wait_for_step(job, RunFolder(self.run_path(name)), step)
-                time.sleep(draw.random() * 0.05)
+                time.sleep(draw.random() * 0.02)
                 ranks = job.ranks()
                 self.assertEqual(len(ranks), 2)
                 row = (self.run_path(name) / "logs/status-board").read_text().splitlines()[1]
@@ -137,10 +137,10 @@ class HangingRank(TrainCase):
 
 
 class Signals(TrainCase):
-    def stop_at_5(self, name, ranks, send):
+    def stop_midway(self, name, ranks, send):
         job = self.start(name, ranks=ranks)
         run = RunFolder(self.run_path(name))
-        self.wait_for_step(job, run, 5)
+        self.wait_for_step(job, run, 3)
         sent_s = time.monotonic()
         send(job)
         code, out, _ = job.wait(30)
@@ -156,20 +156,32 @@ class Signals(TrainCase):
         self.assert_undisturbed(run)
 
     def test_usr1_to_mpirun(self):
-        self.stop_at_5("usr1", 2, lambda job: kill(job.process.pid, signal.SIGUSR1))
+        self.stop_midway("usr1", 2, lambda job: kill(job.process.pid, signal.SIGUSR1))
+
+    def test_term_to_mpirun(self):
+        """mpirun grants a second and says 1; nothing but time is lost."""
+        job = self.start("term-mpirun", EVERY_5)
+        run = RunFolder(self.run_path("term-mpirun"))
+        self.wait_for_step(job, run, 3)
+        kill(job.process.pid, signal.SIGTERM)
+        code, out, seconds = job.wait(30)
+        self.assertNotEqual(code, 0, out)
+        self.assertLess(seconds, 20)
+        run, _ = self.train("term-mpirun")
+        self.assert_undisturbed(run)
 
     def test_term_and_int_to_one_process(self):
         for number in (signal.SIGTERM, signal.SIGINT):
-            self.stop_at_5(number.name, 0, lambda job, n=number: kill(job.process.pid, n))
+            self.stop_midway(number.name, 0, lambda job, n=number: kill(job.process.pid, n))
 
     def test_int_to_all_ranks(self):
         def send(job):
             for pid in job.ranks():
                 kill(pid, signal.SIGINT)
-        self.stop_at_5("int-all", 2, send)
+        self.stop_midway("int-all", 2, send)
 
     def test_int_to_one_of_two_ranks(self):
-        self.stop_at_5("int-one", 2, lambda job: kill(job.ranks()[1], signal.SIGINT))
+        self.stop_midway("int-one", 2, lambda job: kill(job.ranks()[1], signal.SIGINT))
 
 
 class Disk(TrainCase):
@@ -237,6 +249,22 @@ class Disk(TrainCase):
         self.assertIn("resumed from step 5", out)
         self.assert_undisturbed(run)
 
+    def test_full_while_training(self):
+        """Lines of the curve may be cut in the middle of a word."""
+        job = self.start("run", {**self.sets, **EVERY_5})
+        run = RunFolder(self.run_path("run", self.sets))
+        self.wait_for_step(job, run, 6)
+        self.fill()
+        code, out, _ = job.wait(30)
+        self.assertEqual(code, 4, out)
+        self.assertIn("No space left on device", out)
+        self.assertIn(str(run.path), out)
+        self.assertIn(run.steps()[-1], (5, 10))
+        (self.disk / "filler").unlink()
+        run, out = self.train("run", {**self.sets, **EVERY_5})
+        self.assertIn("resumed from step", out)
+        self.assert_undisturbed(run)
+
     def test_full_at_the_end(self):
         self.remount(f"size={int(0.5 * self.checkpoint_bytes)}")
         run = self.fails("No space left on device")
@@ -261,14 +289,14 @@ class Disk(TrainCase):
 
 
 class Data(TrainCase):
-    def damaged(self, name):
-        """The training store with one changed byte in its third clip."""
-        store = bytearray((self.folder / "train.h5").read_bytes())
+    def damaged(self, name, split="train", num_clips=32):
+        """A store with one changed byte in its third clip."""
+        store = bytearray((self.folder / f"{split}.h5").read_bytes())
         starts, at = [], store.find(b"\x1a\x45\xdf\xa3")
         while at >= 0:
             starts.append(at)
             at = store.find(b"\x1a\x45\xdf\xa3", at + 1)
-        self.assertEqual(len(starts), 32)
+        self.assertEqual(len(starts), num_clips)
         store[(starts[2] + starts[3]) // 2] ^= 0x40
         path = self.folder / name
         path.write_bytes(store)
@@ -309,6 +337,30 @@ class Data(TrainCase):
         self.assertEqual(len(curves[0][0]), STEPS)
         self.assertEqual(curves[0], curves[1])
         self.assertNotEqual(curves[0], self.undisturbed.curve())
+
+    def test_changed_byte_of_a_validation_clip(self):
+        path = self.damaged("validation-bad.h5", "validation", 16)
+        config = self.undisturbed.path / "config.yaml"
+        report = self.folder / "bad.json"
+        texts = []
+        for ranks in (0, 3):
+            words = ["eval", "--config", config, "--data", path, "--json", report,
+                     "--set", "data.store=direct", "--set", "data.max_bad_fraction=0.1"]
+            self.assertIn("15 clips, 1 could not be decoded", self.must(*words, ranks=ranks))
+            texts.append(report.read_text())
+            self.assertEqual(json.loads(texts[-1])["num_clips"], 15)
+            code, out, _ = gasm_cli.Job([*words[:-1], "data.max_bad_fraction=0"], ranks).wait(30)
+            self.assertEqual(code, 4, out)
+            self.assertIn(str(path), out)
+        self.assertEqual(texts[0], texts[1])
+
+    def test_divergence_is_said_by_all_ranks_at_once(self):
+        for ranks in (0, 2):
+            run, out = self.train(f"diverged-{ranks}", {"optim.lr": 1000, "optim.clip_norm": 0},
+                                  ranks=ranks, code=4, within_s=20)
+            self.assertRegex(out, r"error: training diverged at step \d+ .*Try a lower optim\.lr")
+            self.assertEqual(out.count("error: "), 1, out)
+            self.assertEqual(run.steps(), [])
 
 
 def read_safetensors(path):

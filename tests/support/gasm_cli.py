@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tests that run the gasm binary have in common."""
 import argparse
+import atexit
+import functools
 import json
 import os
 import pathlib
@@ -128,6 +130,28 @@ class RunFolder:
         return json.loads((self.path / "manifest.json").read_text())
 
 
+def must(*words, ranks=0):
+    """The output of a command that succeeds."""
+    code, out, _ = Job(words, ranks).wait()
+    if code != 0:
+        raise AssertionError(f"{words} ended with {code}\n{out}")
+    return out
+
+
+@functools.cache
+def make_stores():
+    """train.h5 of 32 clips and validation.h5 of 16, until the process ends."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="gasm-stores-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    must("synth", "--level", "S", "--train-draws", 8, "--val-draws", 4, "--test-draws", 1,
+         "--output", folder)
+    stores = [folder / f"{split}.h5" for split in ("train", "validation")]
+    for store in stores:
+        must("data", "pack", "--videos", folder / "videos", "--labels", folder / "labels",
+             "--split", store.stem, "--output", store)
+    return stores
+
+
 class TrainCase(unittest.TestCase):
     """Tests that train on one small set."""
     maxDiff = 4000
@@ -139,21 +163,14 @@ class TrainCase(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="gasm-train-"))
         cls.addClassCleanup(shutil.rmtree, cls.folder, ignore_errors=True)
-        data = cls.folder / "data"
-        cls.must("synth", "--level", "S", "--train-draws", 8, "--val-draws", 4, "--test-draws",
-                 1, "--output", data)
-        for split in ("train", "validation"):
-            cls.must("data", "pack", "--videos", data / "videos", "--labels", data / "labels",
-                     "--split", split, "--output", cls.folder / f"{split}.h5")
+        for store in make_stores():
+            shutil.copy(store, cls.folder)
         cls.undisturbed = RunFolder(cls.folder / "runs/undisturbed")
         cls.must(*cls.words("undisturbed"), ranks=cls.undisturbed_ranks)
 
-    @classmethod
-    def must(cls, *words, ranks=0):
-        code, out, _ = Job(words, ranks).wait()
-        if code != 0:
-            raise AssertionError(f"{words} ended with {code}\n{out}")
-        return out
+    @staticmethod
+    def must(*words, ranks=0):
+        return must(*words, ranks=ranks)
 
     @classmethod
     def words(cls, name, sets=None, command="train", more=()):
