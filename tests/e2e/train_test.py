@@ -69,7 +69,8 @@ class Train(TrainCase):
             self.assertEqual(run.lines("train"), self.undisturbed.lines("train")[:7])
             self.assertEqual(run.steps()[-1], 7)
             self.assertEqual(run.manifest()["state"], "stopped")
-            run, _ = self.train(name, ranks=then)
+            run, out = self.train(name, ranks=then)
+            self.assertIn("resumed from step 7 ", out)
             self.assert_undisturbed(run)
             self.assertEqual(run.manifest()["state"], "done")
         before = (run.path / "metrics.jsonl").read_bytes()
@@ -78,7 +79,8 @@ class Train(TrainCase):
 
     def test_stopped_at_a_validation_border(self):
         self.train("border", {"train.stop_after": 6}, code=85)
-        run, _ = self.train("border")
+        run, out = self.train("border")
+        self.assertIn("resumed from step 6 ", out)
         self.assert_undisturbed(run)
 
     def test_eval_agrees_with_the_last_validation(self):
