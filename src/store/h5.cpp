@@ -63,7 +63,13 @@ void check(herr_t status, std::string_view what) {
   if (status < 0) throw error("cannot {} ({})", what, reason());
 }
 
-void silence() { H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); }
+void silence() {
+  // HDF5's own clean-up at exit crashes on a file whose close failed, as on a
+  // full disk. Every id here is closed by its owner. Works before first use.
+  static herr_t const no_exit_handler = H5dont_atexit();
+  (void)no_exit_handler;
+  H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+}
 
 std::string reason() {
   std::string innermost;
