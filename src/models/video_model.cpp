@@ -86,7 +86,9 @@ FusionSpec fusion_spec(ModelConfig const& config, std::int64_t clip_frames,
   spec.fusion_dim = fusion.dim;
   spec.fusion_heads = fusion.heads;
   spec.window = fusion.window;
-  spec.cross_bias = fusion.cross_bias;
+  // Only layers with cross-attention have the bias.
+  spec.cross_bias = fusion.cross_bias && (fusion.kind == FusionKind::bcast ||
+                                          fusion.kind == FusionKind::cross);
   spec.pool = fusion.pool;
   spec.standardise = fusion.standardise;
   spec.ffn_ratio = fusion.ffn_ratio;
