@@ -5,6 +5,8 @@
 # With NP: the program links tests/support's MPI main, and CTest runs it once for
 # every rank count (label "mpi"), oversubscribed, one OpenMP thread a rank.
 find_package(GTest REQUIRED)
+set(GASM_TEST_PYTHON ${GASM_DEPS_DIR}/venv-torch-2.11.0/bin/python CACHE FILEPATH
+  "Python with torch and tests/parity/requirements.txt")
 
 set(GASM_TEST_ENV
   OMP_NUM_THREADS=1 OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1

@@ -2,17 +2,18 @@
 # gasm::torch: LibTorch as an imported target of our own. The wheel's
 # find_package(Torch) enables the CUDA language, probes for a GPU with nvcc and
 # fails under CMake 3.25 with C++20.
+# Where tools/setup keeps what several clones share.
+if(DEFINED ENV{GASM_DEPS})
+  set(GASM_DEPS_DIR $ENV{GASM_DEPS})
+elseif(DEFINED ENV{XDG_CACHE_HOME})
+  set(GASM_DEPS_DIR $ENV{XDG_CACHE_HOME}/gasm)
+else()
+  set(GASM_DEPS_DIR $ENV{HOME}/.cache/gasm)
+endif()
 if(NOT GASM_TORCH_ROOT)
-  if(DEFINED ENV{GASM_DEPS})
-    set(_deps $ENV{GASM_DEPS})
-  elseif(DEFINED ENV{XDG_CACHE_HOME})
-    set(_deps $ENV{XDG_CACHE_HOME}/gasm)
-  else()
-    set(_deps $ENV{HOME}/.cache/gasm)
-  endif()
-  file(GLOB _roots ${_deps}/venv-torch-2.11.0/lib/python3*/site-packages/torch)
+  file(GLOB _roots ${GASM_DEPS_DIR}/venv-torch-2.11.0/lib/python3*/site-packages/torch)
   if(NOT _roots)
-    message(FATAL_ERROR "no LibTorch below ${_deps} (tools/setup has not run). "
+    message(FATAL_ERROR "no LibTorch below ${GASM_DEPS_DIR} (tools/setup has not run). "
       "Try tools/setup, or -DGASM_TORCH_ROOT=/path/to/libtorch.")
   endif()
   list(GET _roots 0 _root)
