@@ -17,9 +17,10 @@
 # 1 minute of data, 1 of training, 2 of controls; at level M about 5 of data,
 # 5 of training, 8 of controls. Disk: 6 GB of tools and build, 50 MB of data.
 #
-# Safe to run again: what is done is kept. Ctrl-C (or SIGTERM) writes a
-# checkpoint and ends with 85; running it again goes on from there. A second
-# Ctrl-C ends it at once.
+# Safe to run again: what is done is kept, unless program, configuration, data
+# or ranks are no longer those it was made with: then the run folder is set
+# aside and the run made anew. Ctrl-C (or SIGTERM) writes a checkpoint and ends
+# with 85; running it again goes on from there. A second Ctrl-C ends it at once.
 # Exit codes: 0 PASS, 1 FAIL, 85 stopped, others as gasm (docs/errors.md).
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -29,25 +30,26 @@ seed=0
 ranks=2
 small=0
 fresh=0
-value() {
+# wants_value OPTION [WORD...]: in this shell, for exit to end the script.
+wants_value() {
   [ $# -ge 2 ] || { echo "demo: $1 wants a value. Try --help." >&2; exit 2; }
-  echo "$2"
 }
 while [ $# -gt 0 ]; do
   case $1 in
-    -h | --help) sed -n '3,23s/^# \{0,1\}//p' jobs/demo.sh; exit 0 ;;
-    --level) level=$(value "$@") && level=${level^^}; shift ;;
-    --seed) seed=$(value "$@"); shift ;;
-    --ranks) ranks=$(value "$@"); shift ;;
+    -h | --help) sed -n '3,24s/^# \{0,1\}//p' jobs/demo.sh; exit 0 ;;
+    --level) wants_value "$@"; level=${2^^}; shift ;;
+    --seed) wants_value "$@"; seed=$2; shift ;;
+    --ranks) wants_value "$@"; ranks=$2; shift ;;
     --small) small=1 ;;
     --fresh) fresh=1 ;;
     *) echo "demo: unknown option $1. Try --help." >&2; exit 2 ;;
   esac
   shift
 done
-if ! [[ $level =~ ^[SM]$ && $seed =~ ^[0-9]+$ && $ranks =~ ^[1-9][0-9]*$ ]] ||
+if ! [[ $level =~ ^[SM]$ && $seed =~ ^(0|[1-9][0-9]*)$ && $ranks =~ ^[1-9][0-9]*$ ]] ||
   [[ $small -eq 1 && $level != S ]]; then
-  echo "demo: --level is S or M (--small: S), --seed and --ranks numbers" >&2
+  echo "demo: --level is S or M (--small: S), --seed and --ranks are whole" \
+    "numbers without leading zeros" >&2
   exit 2
 fi
 
@@ -75,17 +77,16 @@ cores=$(env -u OMP_NUM_THREADS nproc)  # nproc heeds that variable
 export OMP_NUM_THREADS=1
 # Ranks that wait give the core to those that work.
 export OMPI_MCA_mpi_yield_when_idle=1
-launch=(mpirun -n "$ranks")
+# Open MPI counts cores, not hyperthreads, as its slots, so it may refuse as
+# many ranks as there are CPUs; and a rank's reader thread may use a core that
+# another rank leaves idle.
+launch=(mpirun -n "$ranks" --oversubscribe --bind-to none)
 if [ "$(id -u)" -eq 0 ]; then
   echo "demo: running as root, as in a container: telling Open MPI so"
   export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 fi
 if [ "$ranks" -gt "$cores" ]; then
   echo "demo: $ranks ranks on $cores cores: they take turns"
-  launch+=(--oversubscribe --bind-to none)
-else
-  # A rank's reader thread may use a core that another rank leaves idle.
-  launch+=(--bind-to none)
 fi
 
 # ranked ARGUMENT...: gasm on all ranks, in a session of its own, so that
@@ -150,21 +151,53 @@ make_set "$data"
 packed=$SECONDS
 
 # --- training and evaluation -------------------------------------------------
+checksum() { sha256sum | cut -c 1-16; }
+
+# made_with DATA SETTING...: what decides the figures of a run, a line each.
+made_with() {
+  local from=$1 shown
+  shift
+  echo "program: $("$gasm" --version), $(checksum <"$gasm")"
+  shown=$("$gasm" train "$@" --print-config)
+  echo "configuration: $(checksum <<<"$shown")"
+  echo "data: $(cat "$from"/{train,val-iid,val-shape}.h5 | checksum)"
+  echo "ranks: $ranks"
+}
+
+# set_aside FOLDER WANTED: a run that was made with something else than now
+# is moved away, so that no old figure is shown as the verdict on the new.
+set_aside() {
+  local folder=$1 wanted=$2 changed="program, data or settings" old
+  [ -e "$folder" ] || return 0
+  if [ -e "$folder/demo-made-with" ]; then
+    changed=$(grep -vxFf "$folder/demo-made-with" <<<"$wanted" |
+      sed 's/:.*//' | paste -sd, | sed 's/,/, /g') || true
+    [ -n "$changed" ] || return 0
+  fi
+  old=$folder.old-$(date +%Y%m%d-%H%M%S)
+  mv "$folder" "$old"
+  echo "demo: $folder was made with other $changed: now $old, made anew"
+}
+
 # train_run RUN DATA OPTION...: trains (or goes on with, or keeps) a run and
 # measures it on the validation sets of DATA.
 train_run() {
-  local run=$1 from=$2 set split
+  local run=$1 from=$2 set split wanted
   shift 2
   set=(--config "$config" --set "run.dir=$runs" --set "run.name=$run"
     --set "run.seed=$seed" --set "data.train=$from/train.h5"
     --set "data.val=$from/val-iid.h5" "$@")
   local folder=$runs/$run
   [ $fresh -eq 0 ] || rm -rf "$folder"
+  wanted=$(made_with "$from" "${set[@]}")
+  set_aside "$folder" "$wanted"
   if [ -e "$folder/demo-done" ]; then
     echo "demo: $folder is trained and measured"
     return
   fi
   say "training $folder on $ranks ranks"
+  mkdir -p "$folder"
+  echo "$wanted" >"$folder/demo-made-with"
   local start=$SECONDS before
   before=$(cat "$folder/demo-seconds" 2>/dev/null || echo 0)
   ranked train "${set[@]}"
