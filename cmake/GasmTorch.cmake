@@ -2,15 +2,12 @@
 # gasm::torch: LibTorch as an imported target of our own. The wheel's
 # find_package(Torch) enables the CUDA language, probes for a GPU with nvcc and
 # fails under CMake 3.25 with C++20.
-# Where tools/setup keeps what several clones share.
-if(DEFINED ENV{GASM_DEPS})
-  set(GASM_DEPS_DIR $ENV{GASM_DEPS})
-elseif(DEFINED ENV{XDG_CACHE_HOME})
-  set(GASM_DEPS_DIR $ENV{XDG_CACHE_HOME}/gasm)
-else()
-  set(GASM_DEPS_DIR $ENV{HOME}/.cache/gasm)
-endif()
+include(${CMAKE_CURRENT_LIST_DIR}/GasmDeps.cmake)
 if(NOT GASM_TORCH_ROOT)
+  if(NOT GASM_DEPS_DIR)
+    message(FATAL_ERROR "no place to look for LibTorch (GASM_DEPS, XDG_CACHE_HOME and HOME "
+      "are not set). Try GASM_DEPS=/path/to/a/folder, or -DGASM_TORCH_ROOT=/path/to/libtorch.")
+  endif()
   file(GLOB _roots ${GASM_DEPS_DIR}/venv-torch-2.11.0/lib/python3*/site-packages/torch)
   if(NOT _roots)
     message(FATAL_ERROR "no LibTorch below ${GASM_DEPS_DIR} (tools/setup has not run). "
