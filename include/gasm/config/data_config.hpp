@@ -88,9 +88,10 @@ struct AugmentConfig {
             "know no left and right.");
     v.field("crop", self.crop,
             "Window of the frame that is kept, the same for all frames of a "
-            "clip. none: the whole frame. center: the central square. "
-            "random_resized: random area and aspect. shift: the central "
-            "square, moved at random.");
+            "clip, and resized to the clip's size. none: the whole frame. "
+            "center: the largest central window of the clip's width / height. "
+            "random_resized: random area and aspect. shift: as center, and "
+            "the clip is then moved at random, its edge pixels repeated.");
     v.field("scale_min", self.scale_min,
             "random_resized: smallest share of the frame's area.",
             between(0.01, 1));

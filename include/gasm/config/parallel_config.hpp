@@ -30,14 +30,16 @@ struct ParallelConfig {
   static void visit(Visitor& v, Self& self) {
     v.field("backend", self.backend, "What carries the collectives.");
     v.field("bucket_mb", self.bucket_mb,
-            "Gradients are reduced in buckets of so many megabytes.",
+            "Gradients are reduced in buckets of so many megabytes (nccl; mpi "
+            "sums them in one piece).",
             between(0.001, 65536));
     v.field("compress", self.compress,
             "Number format of gradients in transit.");
     v.field("zero1", self.zero1, "Shard the optimiser's state over the ranks.");
     v.field("virtual_ranks", self.virtual_ranks,
-            "Leaves of the fixed summation tree that makes runs bitwise equal "
-            "at every number of ranks that divides it; 0: off.",
+            "Leaves of the fixed tree in which micro-batches are summed, the "
+            "same at every number of ranks: the global batch must be that many "
+            "of them. 0: as many as it has.",
             between(0, 1 << 20));
   }
 };
