@@ -64,7 +64,9 @@ Result<std::vector<AnswerLine>> read_answers(
   if (!text) return tl::unexpected(text.error());
   std::vector<AnswerLine> answers;
   std::int64_t line_number = 0;
-  for (std::size_t at = 0; at < text->size();) {
+  auto const start =
+      text->starts_with(byte_order_mark) ? byte_order_mark.size() : 0;
+  for (std::size_t at = start; at < text->size();) {
     auto const end = std::min(text->find('\n', at), text->size());
     auto line = text->substr(at, end - at);
     at = end + 1;

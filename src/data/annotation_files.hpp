@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "gasm/base/result.hpp"
@@ -11,6 +12,9 @@
 namespace gasm {
 
 inline constexpr char const* long_name_prefix = "something-something-v2-";
+
+/// What some editors begin a UTF-8 file with. The JSON library skips it.
+inline constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
 
 /// FOLDER/NAME or FOLDER/something-something-v2-NAME, whichever is there (the
 /// first of both); empty if neither is.

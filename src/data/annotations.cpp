@@ -104,6 +104,13 @@ std::string get_text(Json const& record, char const* key,
   return found->get<std::string>();
 }
 
+/// A string, or a number: other tools write both.
+std::string get_id(Json const& record, std::string const& where) {
+  auto const found = record.find("id");
+  if (found != record.end() && found->is_number_integer()) return found->dump();
+  return get_text(record, "id", where);
+}
+
 /// An id names a file: nothing that leads out of the folder.
 void check_id(std::string const& id, std::string const& where) {
   if (id.empty()) throw error("{}: there is no 'id'", where);
@@ -130,7 +137,7 @@ Annotation parse_record(Json const& record, std::string const& path,
   if (!record.is_object())
     throw error("{} is {} (must be an object)", where, kind_of(record));
   Annotation annotation;
-  annotation.id = get_text(record, "id", where);
+  annotation.id = get_id(record, where);
   check_id(annotation.id, where);
   where = place(path, index, annotation.id);
   annotation.text = get_text(record, "label", where);
@@ -226,10 +233,24 @@ AnnotatedSplit load_split_or_throw(std::filesystem::path const& folder,
   return split;
 }
 
-bool holds_array(std::filesystem::path const& path) {
+/// A NAME.json that is an object is something else (labels, a manifest). All
+/// others count, also empty and unreadable ones, so that loading them says
+/// what is wrong.
+bool may_be_split(std::filesystem::path const& path) {
+  auto const name = path.filename().string();
+  std::error_code ignored;
+  if (path.extension() != ".json" || name.starts_with('.') ||
+      std::filesystem::is_directory(path, ignored))
+    return false;
   std::ifstream file(path);
+  std::string start(byte_order_mark.size(), '\0');
+  file.read(start.data(), std::ssize(start));
+  if (start != byte_order_mark) {
+    file.clear();
+    file.seekg(0);
+  }
   char first = 0;
-  return file >> first && first == '[';
+  return !(file >> first) || first != '{';
 }
 
 }  // namespace
@@ -252,20 +273,39 @@ Result<std::vector<std::string>> list_splits(
   for (; !why && entry != std::filesystem::directory_iterator();
        entry.increment(why)) {
     auto name = entry->path().stem().string();
-    if (entry->path().extension() != ".json" || !holds_array(entry->path()))
-      continue;
+    if (!may_be_split(entry->path())) continue;
     if (name.starts_with(long_name_prefix))
       name = name.substr(std::string_view(long_name_prefix).size());
     if (name != "labels") splits.insert(name);
   }
   if (why)
-    return failure("cannot read the folder {} ({})", folder.string(),
-                   why.message());
+    return failure(
+        "cannot read the folder {} ({}). Try the folder of labels.json and "
+        "train.json",
+        folder.string(), why.message());
   if (splits.empty())
     return failure(
-        "{} holds no annotations (no NAME.json with an array of records)",
+        "{} holds no annotations (no NAME.json with an array of records). Try "
+        "the folder of labels.json and train.json",
         folder.string());
   return std::vector<std::string>(splits.begin(), splits.end());
+}
+
+Result<std::vector<std::filesystem::path>> list_annotation_files(
+    std::filesystem::path const& folder) {
+  auto const splits = list_splits(folder);
+  if (!splits) return tl::unexpected(splits.error());
+  std::vector<std::filesystem::path> files;
+  auto const add = [&](std::string const& name) {
+    auto path = find_annotation_file(folder, name);
+    if (!path.empty()) files.push_back(std::move(path));
+  };
+  add("labels.json");
+  for (auto const& split : *splits) {
+    add(split + ".json");
+    add(split + "-answers.csv");
+  }
+  return files;
 }
 
 std::string without_brackets(std::string const& template_text) {

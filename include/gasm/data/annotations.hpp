@@ -37,7 +37,8 @@ Result<std::vector<std::string>> load_labels(
     std::filesystem::path const& folder);
 
 /// The records of SPLIT.json with the class of each: the one whose name is
-/// its template without '[' and ']'. Records with only an id (the test split)
+/// its template without '[' and ']'. An id is a string or a whole number.
+/// Records with only an id (the test split)
 /// get their class from SPLIT-answers.csv ("id;class name" lines) if there is
 /// one, else -1. Fails for a template that is no class, a repeated id, wrong
 /// types, and answers that leave out a record.
@@ -45,8 +46,13 @@ Result<AnnotatedSplit> load_split(std::filesystem::path const& folder,
                                   std::string const& split);
 
 /// The splits in the folder, sorted: every NAME.json but labels.json that
-/// holds an array. Fails if there is none.
+/// does not begin with '{'; a damaged one is listed, and load_split says what
+/// is wrong with it. Fails if there is none.
 Result<std::vector<std::string>> list_splits(
+    std::filesystem::path const& folder);
+
+/// Every file of the folder that the functions above read.
+Result<std::vector<std::filesystem::path>> list_annotation_files(
     std::filesystem::path const& folder);
 
 /// "Holding [something]" -> "Holding something": the class of a template.

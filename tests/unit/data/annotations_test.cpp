@@ -100,6 +100,44 @@ TEST_F(Annotations, TakesNumbersAsLabels) {
       value_or_throw(load_split(folder_.path(), "train")).records[0].label, 1);
 }
 
+TEST_F(Annotations, TakesNumbersAsIds) {
+  replace("train.json", "\"78687\"", "78687");
+  auto const split = value_or_throw(load_split(folder_.path(), "train"));
+  EXPECT_EQ(split.records[0].id, "78687");
+  EXPECT_EQ(split.records[0].label, 1);
+  replace("train.json", "\"3\"", "78687");
+  EXPECT_THAT(split_error(),
+              HasSubstr("(id 78687) repeats the id of record 1"));
+}
+
+TEST_F(Annotations, TakesFilesThatBeginWithAByteOrderMark) {
+  std::string const mark = "\xEF\xBB\xBF";
+  for (std::string const name : {"labels.json", "train.json"})
+    write(name, mark + read(name));
+  write("test.json", mark + R"([{"id": "5"}])");
+  write("test-answers.csv", mark + "5;Bending something so that it deforms\n");
+  EXPECT_THAT(value_or_throw(list_splits(folder_.path())),
+              ElementsAre("test", "train"));
+  EXPECT_EQ(
+      value_or_throw(load_split(folder_.path(), "train")).records[0].label, 1);
+  EXPECT_EQ(value_or_throw(load_split(folder_.path(), "test")).records[0].label,
+            1);
+}
+
+TEST_F(Annotations, DamagedSplitsAreListed) {
+  write("validation.json", "");
+  write("cut.json", "\"id\": \"5\"}]");
+  write("blank.json", " \n");
+  // What is an object, or not for people's eyes, is no split.
+  write("manifest.json", "\n {\"videos\": []}");
+  write("marked.json", "\xEF\xBB\xBF{}");
+  write("._train.json", std::string("\0\5\26\7", 4));
+  EXPECT_THAT(value_or_throw(list_splits(folder_.path())),
+              ElementsAre("blank", "cut", "train", "validation"));
+  EXPECT_THAT(split_error("validation"), AllOf(HasSubstr("validation.json:1:1"),
+                                               HasSubstr("not valid JSON")));
+}
+
 TEST_F(Annotations, TestSplitGetsItsClassesFromTheAnswers) {
   write("test.json", R"([{"id": "5"}, {"id": "1"}])");
   auto split = value_or_throw(load_split(folder_.path(), "test"));
@@ -195,8 +233,10 @@ TEST_F(Annotations, WrongTypes) {
   EXPECT_THAT(why("{}"), HasSubstr("holds an object (must be an array"));
   EXPECT_THAT(why("[]"), HasSubstr("holds no record"));
   EXPECT_THAT(why("[7]"), HasSubstr("record 1 is a number"));
-  EXPECT_THAT(why(R"([{"id": 7, "template": "A"}])"),
+  EXPECT_THAT(why(R"([{"id": 7.5, "template": "A"}])"),
               HasSubstr("record 1: 'id' is a number (must be a string)"));
+  EXPECT_THAT(why(R"([{"id": 7, "template": 8}])"),
+              HasSubstr("record 1 (id 7): 'template' is a number"));
   EXPECT_THAT(why(R"([{"template": "A"}])"), HasSubstr("there is no 'id'"));
   EXPECT_THAT(why(R"([{"id": "7", "template": null}])"),
               HasSubstr("record 1 (id 7): 'template' is null"));
