@@ -15,6 +15,7 @@ namespace gasm {
 namespace {
 
 constexpr int kIoBufferBytes = 1 << 16;
+constexpr unsigned kMaxRecognitionBytes = 1 << 20;  // what FFmpeg takes
 
 int read_source(void* opaque, std::uint8_t* buffer, int size) {
   auto& source = *static_cast<Demuxer::Source*>(opaque);
@@ -42,6 +43,11 @@ std::int64_t seek_source(void* opaque, std::int64_t offset, int whence) {
   return base + offset;
 }
 
+/// For the waits within FFmpeg that call neither function above.
+int is_late(void* opaque) {
+  return monotonic_s() > static_cast<Demuxer::Source*>(opaque)->deadline_s;
+}
+
 int refuse_to_open(AVFormatContext*, AVIOContext**, char const*, int,
                    AVDictionary**) {
   return AVERROR(EPERM);
@@ -53,11 +59,19 @@ bool is_matroska(std::span<std::byte const> file) {
          std::memcmp(file.data(), ebml.data(), ebml.size()) == 0;
 }
 
-/// Pictures and text that FFmpeg would read as a video of one frame.
-bool is_video_container(AVInputFormat const& format) {
-  std::string_view const name = format.name;
-  return !name.ends_with("_pipe") && !name.starts_with("image2") &&
-         name != "tty" && name != "ico" && name != "lavfi";
+/// The demuxers that may see a file: all read a container from start to end.
+/// FFmpeg has others that open addresses (sdp, rtsp) or further files (concat,
+/// hls, dash), some without asking io_open, and that make a video of a picture
+/// or a text.
+constexpr char const* kContainers =
+    "matroska,webm,mov,mp4,avi,asf,flv,gif,ivf,ogg,mpeg,mpegts,mpegvideo,m4v,"
+    "h264,hevc,nut,yuv4mpegpipe";
+
+/// A list of names as an option of FFmpeg, which frees it.
+char* owned(char const* names) {
+  char* const copy = av_strdup(names);
+  if (copy == nullptr) throw std::bad_alloc();
+  return copy;
 }
 
 /// Whether the header alone says all that the decoder needs. Everything else
@@ -109,36 +123,52 @@ Result<void> Demuxer::open_input() {
     av_free(buffer);
     throw std::bad_alloc();
   }
+  auto const format = recognise();
+  if (!format) return tl::unexpected(format.error());
   AVFormatContext* input = avformat_alloc_context();
   if (input == nullptr) throw std::bad_alloc();
+  input_.reset(input);
   input->pb = io_.get();
   input->flags |= AVFMT_FLAG_CUSTOM_IO;
   input->io_open = refuse_to_open;
+  input->interrupt_callback = {is_late, source_.get()};
+  input->protocol_whitelist = owned("none");
+  input->format_whitelist = owned(kContainers);
   input->probesize = limits_.max_probe_bytes;
   input->max_probe_packets = 100;
   input->max_streams = limits_.max_streams;
-  auto* const forced =
-      is_matroska(source_->bytes) ? av_find_input_format("matroska") : nullptr;
   // On failure this frees `input`, but leaves the Io to us.
-  int const status = avformat_open_input(&input, nullptr, forced, nullptr);
+  input = input_.release();
+  int const status = avformat_open_input(&input, nullptr, *format, nullptr);
   if (status < 0) {
     if (auto late = check_deadline(); !late) return late;
     return failure("not a readable video ({})", ffmpeg::text(status));
   }
   input_.reset(input);
-  if (!is_video_container(*input->iformat))
-    return failure("not a video (recognised as {})", input->iformat->name);
   return {};
+}
+
+Result<AVInputFormat const*> Demuxer::recognise() {
+  AVInputFormat const* format = nullptr;
+  if (is_matroska(source_->bytes)) format = av_find_input_format("matroska");
+  if (format != nullptr) return format;
+  int const status = av_probe_input_buffer2(io_.get(), &format, "", nullptr, 0,
+                                            kMaxRecognitionBytes);
+  if (auto late = check_deadline(); !late) return tl::unexpected(late.error());
+  if (status < 0)
+    return failure("not a readable video ({})", ffmpeg::text(status));
+  if (av_match_list(format->name, kContainers, ',') <= 0)
+    return failure(
+        "not a video (recognised as {}). Try a WebM, Matroska, MP4 or AVI file",
+        format->name);
+  return format;
 }
 
 Result<void> Demuxer::pick_stream() {
   int index = first_video_stream(*input_);
   if (index < 0 ||
       !has_complete_header(*input_, *input_->streams[index]->codecpar)) {
-    int const status = avformat_find_stream_info(input_.get(), nullptr);
-    if (auto late = check_deadline(); !late) return late;
-    if (status < 0)
-      return failure("cannot find the video stream ({})", ffmpeg::text(status));
+    if (auto done = find_stream_info(); !done) return done;
     index = first_video_stream(*input_);
   }
   if (index < 0)
@@ -147,11 +177,43 @@ Result<void> Demuxer::pick_stream() {
   stream_index_ = static_cast<unsigned>(index);
   for (unsigned i = 0; i < input_->nb_streams; ++i)
     if (i != stream_index_) input_->streams[i]->discard = AVDISCARD_ALL;
-  auto const& video = parameters();
-  if (std::int64_t{video.width} * video.height > limits_.max_pixels)
-    return failure("frames of {} x {} refused (limit max_pixels = {})",
-                   video.width, video.height, limits_.max_pixels);
+  return check_size(index);
+}
+
+/// This decodes. It tells the decoders of the streams that exist at the call
+/// what we pass, and those of later ones nothing.
+Result<void> Demuxer::find_stream_info() {
+  if (input_->ctx_flags & AVFMTCTX_NOHEADER)
+    if (auto done = find_late_streams(); !done) return done;
+  if (int const index = first_video_stream(*input_); index >= 0)
+    if (auto fits = check_size(index); !fits) return fits;
+  ffmpeg::StreamOptions options(input_->nb_streams);
+  options.set("max_pixels", max_decoder_pixels(limits_));
+  int const status = avformat_find_stream_info(input_.get(), options.get());
+  if (auto late = check_deadline(); !late) return late;
+  if (status < 0)
+    return failure("cannot find the video stream ({})", ffmpeg::text(status));
   return {};
+}
+
+Result<void> Demuxer::find_late_streams() {
+  auto packet = ffmpeg::make_packet();
+  while (av_read_frame(input_.get(), packet.get()) >= 0) {
+    av_packet_unref(packet.get());
+    if (auto late = check_deadline(); !late) return late;
+  }
+  if (auto late = check_deadline(); !late) return late;
+  int const status = av_seek_frame(input_.get(), -1, 0, AVSEEK_FLAG_BYTE);
+  if (status < 0)
+    return failure("cannot find the video stream ({})", ffmpeg::text(status));
+  return {};
+}
+
+Result<void> Demuxer::check_size(int stream_index) const {
+  auto const& video = *input_->streams[stream_index]->codecpar;
+  if (std::int64_t{video.width} * video.height <= limits_.max_pixels) return {};
+  return failure("frames of {} x {} refused (limit max_pixels = {})",
+                 video.width, video.height, limits_.max_pixels);
 }
 
 Result<void> Demuxer::check_deadline() const {
@@ -188,6 +250,10 @@ std::optional<double> Demuxer::duration_s() const {
   if (input_->duration != AV_NOPTS_VALUE && input_->duration > 0)
     return static_cast<double>(input_->duration) / AV_TIME_BASE;
   return std::nullopt;
+}
+
+std::int64_t max_decoder_pixels(DecodeLimits const& limits) {
+  return 2 * limits.max_pixels + (1 << 20);
 }
 
 Result<int> rotation_of(std::int32_t const* m) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -14,8 +15,9 @@ namespace gasm {
 
 /// The packets of the first video stream of a file in memory.
 ///
-/// Opens no other file or address whatever the container asks for. The
-/// deadline counts from open() and is checked at every read.
+/// Opens no other file or address whatever the container asks for: only
+/// demuxers that need none are let near the file. The deadline counts from
+/// open() and is checked at every read.
 class Demuxer {
  public:
   static Result<Demuxer> open(std::span<std::byte const> file,
@@ -47,7 +49,13 @@ class Demuxer {
  private:
   Demuxer(DecodeLimits const& limits) : limits_(limits) {}
   Result<void> open_input();
+  /// The container by the first bytes, or an error if it is none we read.
+  Result<AVInputFormat const*> recognise();
   Result<void> pick_stream();
+  Result<void> find_stream_info();
+  /// Makes FFmpeg name all streams of a container that has no list of them.
+  Result<void> find_late_streams();
+  Result<void> check_size(int stream_index) const;
 
   DecodeLimits limits_;
   std::unique_ptr<Source> source_;
@@ -56,6 +64,11 @@ class Demuxer {
   unsigned stream_index_ = 0;
   int num_packets_ = 0;
 };
+
+/// What a decoder must be told, so that it refuses larger frames before it
+/// makes room for them. FFmpeg compares with the size of its padded buffers;
+/// the frames that come out are compared with max_pixels exactly.
+std::int64_t max_decoder_pixels(DecodeLimits const& limits);
 
 /// The clockwise turn of a display matrix, or an error unless it is a pure
 /// turn by a multiple of 90 degrees.

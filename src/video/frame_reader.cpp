@@ -59,9 +59,7 @@ Result<void> FrameReader::open_codec() {
   if (!codec_) throw std::bad_alloc();
   int status = avcodec_parameters_to_context(codec_.get(), &parameters);
   codec_->thread_count = 1;
-  // FFmpeg compares with the size of its padded buffers; the frames that come
-  // out are compared exactly.
-  codec_->max_pixels = 2 * limits_.max_pixels + (1 << 20);
+  codec_->max_pixels = max_decoder_pixels(limits_);
   codec_->pkt_timebase = demuxer_->stream().time_base;
   if (reading_ == Reading::strict) codec_->err_recognition |= AV_EF_EXPLODE;
   if (status >= 0) status = avcodec_open2(codec_.get(), codec, nullptr);

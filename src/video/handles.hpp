@@ -7,6 +7,7 @@
 extern "C" {
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
+#include <libavutil/avstring.h>
 #include <libavutil/display.h>
 #include <libavutil/imgutils.h>
 #include <libavutil/opt.h>
@@ -14,8 +15,10 @@ extern "C" {
 #include <libswscale/swscale.h>
 }
 
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace gasm::ffmpeg {
 
@@ -52,7 +55,7 @@ struct OutputDeleter {
 };
 using Output = std::unique_ptr<AVFormatContext, OutputDeleter>;
 
-/// Options by name; what is left after use are names that nobody knew.
+/// Options by name.
 class Options {
  public:
   Options() = default;
@@ -63,10 +66,28 @@ class Options {
     av_dict_set(&dictionary_, key, value.c_str(), 0);
   }
   AVDictionary** get() { return &dictionary_; }
-  bool is_empty() const { return av_dict_count(dictionary_) == 0; }
 
  private:
   AVDictionary* dictionary_ = nullptr;
+};
+
+/// The same options for each of some streams.
+class StreamOptions {
+ public:
+  explicit StreamOptions(unsigned num_streams) : dictionaries_(num_streams) {}
+  StreamOptions(StreamOptions const&) = delete;
+  StreamOptions& operator=(StreamOptions const&) = delete;
+  ~StreamOptions() {
+    for (auto& dictionary : dictionaries_) av_dict_free(&dictionary);
+  }
+  void set(char const* key, std::int64_t value) {
+    for (auto& dictionary : dictionaries_)
+      av_dict_set_int(&dictionary, key, value, 0);
+  }
+  AVDictionary** get() { return dictionaries_.data(); }
+
+ private:
+  std::vector<AVDictionary*> dictionaries_;
 };
 
 Frame make_frame();

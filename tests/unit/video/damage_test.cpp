@@ -76,6 +76,36 @@ TEST(Damage, empty_and_foreign_bytes_are_errors) {
     EXPECT_FALSE(decoder.decode(std::as_bytes(std::span(file)), std::array{0}));
 }
 
+// FFmpeg's demuxers for these open sockets and files, not all of them through
+// the callback that refuses to.
+TEST(Damage, a_text_that_names_addresses_or_files_opens_none) {
+  auto const other = make_video(
+      "other.webm",
+      "-f lavfi -i color=red:s=32x32:r=10:d=1 -pix_fmt yuv420p -c:v libvpx");
+  auto const path = test::scratch_folder() / "7.webm";
+  for (auto const& [text, name] :
+       {std::pair<std::string, std::string>{
+            "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\n"
+            "m=video 5004 RTP/AVP 96\na=rtpmap:96 VP9/90000\n",
+            "sdp"},
+        {"ffconcat version 1.0\nfile other.webm\n", "concat"},
+        {"ffconcat version 1.0\nfile " + other.string() + "\n", "concat"},
+        {"ffconcat version 1.0\nfile 7.webm\n", "concat"},
+        {"#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\nother.webm\n",
+         "hls"}}) {
+    std::ofstream(path) << text;
+    double const start_s = monotonic_s();
+    auto const info = probe_video(path);
+    ASSERT_FALSE(info) << text;
+    EXPECT_NE(std::string(info.error().what())
+                  .find("not a video (recognised as " + name + "). Try"),
+              std::string::npos)
+        << info.error().what();
+    EXPECT_FALSE(VideoDecoder().decode(path, std::array{0}));
+    EXPECT_LT(monotonic_s() - start_s, 1.0) << text;
+  }
+}
+
 TEST(Damage, a_truncated_file_repeats_its_last_frame) {
   auto const half = first_part(webm(), 0.5);
   auto const info = probe_video(half);

@@ -39,7 +39,7 @@ struct Format {
   char const* codec;
 };
 
-std::array<Format, 9> const formats{{
+std::array<Format, 16> const formats{{
     {"vp9_odd", "webm", "97:67 -pix_fmt yuv420p -c:v libvpx-vp9 -crf 30",
      "vp9"},
     {"vp8", "webm", "96:64 -pix_fmt yuv420p -c:v libvpx -b:v 1M", "vp8"},
@@ -53,6 +53,13 @@ std::array<Format, 9> const formats{{
     {"gif", "gif", "97:67", "gif"},
     {"ffv1_bgr0", "mkv", "97:67 -pix_fmt bgr0 -c:v ffv1", "ffv1"},
     {"raw_yuyv", "avi", "96:66 -pix_fmt yuyv422 -c:v rawvideo", "rawvideo"},
+    {"h264_ts", "ts", "96:66 -pix_fmt yuv420p -c:v libx264 -bf 3", "h264"},
+    {"h264_flv", "flv", "96:66 -pix_fmt yuv420p -c:v libx264 -bf 3", "h264"},
+    {"vp9_ivf", "ivf", "97:67 -pix_fmt yuv420p -c:v libvpx-vp9 -crf 30", "vp9"},
+    {"mpeg4_nut", "nut", "96:64 -pix_fmt yuv420p -c:v mpeg4 -q:v 3", "mpeg4"},
+    {"theora", "ogv", "96:64 -pix_fmt yuv420p -c:v libtheora -q:v 7", "theora"},
+    {"wmv2", "wmv", "96:64 -pix_fmt yuv420p -c:v wmv2 -q:v 3", "wmv2"},
+    {"raw_y4m", "y4m", "96:66 -pix_fmt yuv420p", "rawvideo"},
 }};
 
 void PrintTo(Format const& format, std::ostream* out) { *out << format.name; }

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
+#include <fstream>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "ffmpeg_tool.hpp"
 #include "gasm/base/clock.hpp"
@@ -47,6 +51,94 @@ TEST(Limits, each_is_named_when_passed) {
   limits = {};
   limits.deadline_s = 0.0;
   expect_refused(limits, "deadline_s");
+}
+
+/// The most address space that this process ever had.
+std::int64_t peak_bytes() {
+  std::ifstream status("/proc/self/status");
+  for (std::string word; status >> word;)
+    if (std::int64_t kib = 0; word == "VmPeak:" && status >> kib)
+      return kib * 1024;
+  ADD_FAILURE() << "no VmPeak";
+  return 0;
+}
+
+/// Calls `change` on the bytes that follow every `mark`; at least one must.
+template <class Change>
+void change_after(test::Bytes& file, std::string_view mark,
+                  Change const& change) {
+  auto const wanted = std::as_bytes(std::span(mark));
+  int count = 0;
+  auto from = file.begin();
+  while (true) {
+    from = std::search(from, file.end(), wanted.begin(), wanted.end());
+    if (file.end() - from < 16) break;
+    from += static_cast<std::ptrdiff_t>(mark.size());
+    change(&*from);
+    ++count;
+  }
+  EXPECT_GT(count, 0);
+}
+
+// 15360 x 15360 is near the largest that FFmpeg has: 354 MB a frame in 4:2:0,
+// and 31 MB of tables where only the sequence header says so.
+test::Bytes vp9_frames_beyond_their_header() {
+  auto file = load(
+      make_video("large.avi",
+                 "-f lavfi -i testsrc2=s=80x48:r=12:d=0.5 -pix_fmt yuv420p "
+                 "-c:v libvpx-vp9"));
+  change_after(file, "\x49\x83\x42", [](std::byte* size) {
+    // Width - 1 and height - 1 begin amid a byte: ?3 bf f3 bf f?
+    size[0] = (size[0] & std::byte{0xf0}) | std::byte{0x03};
+    size[1] = std::byte{0xbf};
+    size[2] = std::byte{0xf3};
+    size[3] = std::byte{0xbf};
+    size[4] = (size[4] & std::byte{0x0f}) | std::byte{0xf0};
+  });
+  return file;
+}
+
+test::Bytes mpeg_frames_of_no_header(std::string const& name) {
+  auto file = load(make_video(
+      // FFmpeg refuses pictures of far too few bytes for their size.
+      name,
+      "-f lavfi -i testsrc2=s=320x240:r=25:d=0.2,noise=alls=60 -c:v mpeg2video "
+      "-q:v 1"));
+  change_after(file, std::string_view("\0\0\1\xb3", 4), [](std::byte* size) {
+    size[0] = std::byte{0xc0};  // the lower 12 bits of each
+    size[1] = std::byte{0x0c};
+    size[2] = std::byte{0};
+  });
+  change_after(file, std::string_view("\0\0\1\xb5\x14", 5),
+               [](std::byte* extension) {
+                 extension[0] |= std::byte{0x01};  // the upper two of each
+                 extension[1] |= std::byte{0xe0};
+               });
+  return file;
+}
+
+TEST(Limits, no_room_is_made_for_frames_larger_than_allowed) {
+  auto large_header = vp9_frames_beyond_their_header();
+  change_after(large_header, std::string_view("strf(\0\0\0(\0\0\0", 12),
+               [](std::byte* size) {
+                 size[1] = size[5] = std::byte{0x3c};
+                 size[0] = size[4] = std::byte{0};
+               });
+  for (auto const& file : {vp9_frames_beyond_their_header(), large_header,
+                           mpeg_frames_of_no_header("large.ts"),
+                           mpeg_frames_of_no_header("large.mpg")}) {
+    auto const before = peak_bytes();
+    auto const info = probe_video(file);
+    EXPECT_FALSE(info);
+    EXPECT_FALSE(VideoDecoder().decode(file, std::array{0}));
+    EXPECT_LT(peak_bytes() - before, 24 << 20)
+        << (info ? "" : info.error().what());
+  }
+  auto const info = probe_video(large_header);
+  ASSERT_FALSE(info);
+  EXPECT_NE(std::string(info.error().what()).find("frames of 15360 x 15360"),
+            std::string::npos)
+      << info.error().what();
 }
 
 TEST(Limits, too_many_streams) {
