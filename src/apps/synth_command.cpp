@@ -58,7 +58,7 @@ CommandLine make_line(SynthWords& words, SynthOptions& options) {
 std::string bounds_text(SynthOptions const& options) {
   if (options.task != SynthTask::full || !options.proves_bounds())
     return "Bounds: none are proven for this task and these knobs.";
-  auto const bounds = synth_bounds(options.level);
+  auto const bounds = synth_bounds(options);
   auto const all = options.view == SynthView::silhouette
                        ? bounds.motion_only.text() + " (silhouettes)"
                        : bounds.all.text();

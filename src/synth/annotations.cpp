@@ -96,8 +96,8 @@ Json options_json(SynthOptions const& options) {
   return json;
 }
 
-Json bounds_json(SynthLevel level) {
-  auto const bounds = synth_bounds(level);
+Json bounds_json(SynthOptions const& options) {
+  auto const bounds = synth_bounds(options);
   Json json;
   json["single_frame"] = bounds.single_frame.text();
   json["bag_of_frames"] = bounds.bag_of_frames.text();
@@ -150,7 +150,7 @@ std::string describe_set(SynthOptions const& options) {
   json["proves_bounds"] = options.proves_bounds();
   // The bounds are about the labels of task full.
   if (options.proves_bounds() && options.task == SynthTask::full)
-    json["bounds"] = bounds_json(options.level);
+    json["bounds"] = bounds_json(options);
   json["flip_map"] = map_json(labels.flip_map());
   json["reversal_map"] = map_json(labels.reversal_map());
   return json.dump(2) + "\n";

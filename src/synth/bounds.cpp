@@ -31,8 +31,8 @@ std::string ExactFraction::text() const {
                      100.0 * value());
 }
 
-SynthBounds synth_bounds(SynthLevel level) {
-  LevelSpec const spec = level_spec({.level = level});
+SynthBounds synth_bounds(SynthOptions const& options) {
+  LevelSpec const spec = level_spec(options);
   int const orders = factorial(spec.num_objects);
   int const num_tempi = spec.has_tempo ? 2 : 1;
   int const num_labels = orders * 2 * num_tempi;

@@ -43,6 +43,8 @@ struct SynthBounds {
   ExactFraction all{1, 1};
 };
 
-SynthBounds synth_bounds(SynthLevel level);
+/// Of the sets that `options` describe: level and gap_frames decide. Only true
+/// where options.proves_bounds().
+SynthBounds synth_bounds(SynthOptions const& options);
 
 }  // namespace gasm

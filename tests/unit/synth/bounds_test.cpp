@@ -23,7 +23,7 @@ int basis_points(ExactFraction const& f) {
 
 TEST(Bounds, AreThoseOfTheTable) {
   auto const expect = [](SynthLevel level, int bag, int snippet, int motion) {
-    SynthBounds const b = synth_bounds(level);
+    SynthBounds const b = synth_bounds({.level = level});
     EXPECT_EQ(basis_points(b.single_frame), bag);
     EXPECT_EQ(basis_points(b.bag_of_frames), bag);
     EXPECT_EQ(basis_points(b.short_snippets), snippet);
@@ -35,8 +35,8 @@ TEST(Bounds, AreThoseOfTheTable) {
   expect(SynthLevel::m, 833, 833, 1667);
   expect(SynthLevel::l, 417, 833, 1667);
   expect(SynthLevel::xl, 104, 208, 417);
-  EXPECT_EQ(synth_bounds(SynthLevel::l).max_snippet_frames, 3);
-  EXPECT_EQ(synth_bounds(SynthLevel::s).max_snippet_frames, 2);
+  EXPECT_EQ(synth_bounds({.level = SynthLevel::l}).max_snippet_frames, 3);
+  EXPECT_EQ(synth_bounds({.level = SynthLevel::s}).max_snippet_frames, 2);
   EXPECT_EQ((ExactFraction{1, 24}.text()), "1/24 = 4.167 %");
   EXPECT_EQ((ExactFraction{1, 1}.text()), "100 %");
 }
@@ -58,7 +58,7 @@ double snippet_top1(Scene const& scene, SynthLabels const& labels, int k) {
 TEST(Bounds, SnippetsByEnumeration) {
   for (auto level : kLevels) {
     SynthLabels const labels(level, SynthTask::full);
-    SynthBounds const bounds = synth_bounds(level);
+    SynthBounds const bounds = synth_bounds({.level = level});
     for (int draw = 0; draw < (level == SynthLevel::xl ? 4 : 30); ++draw) {
       Scene const scene =
           draw_scene({.level = level}, SynthSplit::train, draw, ObjectSet::a);
@@ -74,6 +74,29 @@ TEST(Bounds, SnippetsByEnumeration) {
   Scene const scene = draw_scene({}, SynthSplit::train, 0, ObjectSet::a);
   SynthLabels const labels(SynthLevel::s, SynthTask::full);
   EXPECT_GT(snippet_top1(scene, labels, 3), 0.25);
+}
+
+TEST(Bounds, SnippetsByEnumerationForOtherGaps) {
+  for (auto level : {SynthLevel::s, SynthLevel::m, SynthLevel::l})
+    for (int gap : {0, 1, 3, 9}) {
+      SynthOptions const options{.level = level, .gap_frames = gap};
+      SynthLabels const labels(level, SynthTask::full);
+      SynthBounds const bounds = synth_bounds(options);
+      for (int draw = 0; draw < 12; ++draw) {
+        Scene const scene =
+            draw_scene(options, SynthSplit::train, draw, ObjectSet::a);
+        EXPECT_DOUBLE_EQ(snippet_top1(scene, labels, bounds.max_snippet_frames),
+                         bounds.short_snippets.value())
+            << to_string(level) << " gap " << gap;
+      }
+    }
+  // The bound of the level itself would be false: a window of 3 frames spans
+  // two excursions with but one frame between them.
+  Scene const scene = draw_scene({.level = SynthLevel::l, .gap_frames = 0},
+                                 SynthSplit::train, 0, ObjectSet::a);
+  SynthLabels const labels(SynthLevel::l, SynthTask::full);
+  EXPECT_GT(snippet_top1(scene, labels, 3),
+            synth_bounds({.level = SynthLevel::l}).short_snippets.value());
 }
 
 TEST(Bounds, MotionByEnumeration) {
@@ -95,7 +118,7 @@ TEST(Bounds, MotionByEnumeration) {
                            [](auto& a, auto& b) { return a.second < b.second; })
               ->second;
     EXPECT_DOUBLE_EQ(static_cast<double>(best) / total,
-                     synth_bounds(level).motion_only.value());
+                     synth_bounds({.level = level}).motion_only.value());
   }
 }
 
@@ -113,7 +136,7 @@ double additive_top1(std::array<double, 4> const& f,
 }
 
 TEST(Bounds, AdditiveFusionOfTwoObjectsReachesThreeQuartersAndNoMore) {
-  double const bound = synth_bounds(SynthLevel::s).additive_fusion.value();
+  double const bound = synth_bounds({}).additive_fusion.value();
   EXPECT_EQ(additive_top1({0, -1, 0, 2}, {0, -0.5, 0, 2}), bound);
   Rng rng(1);
   for (int trial = 0; trial < 20000; ++trial) {
