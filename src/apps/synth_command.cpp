@@ -76,6 +76,9 @@ std::string bounds_text(SynthOptions const& options) {
 }
 
 ExitCode write_set(Communicator const& world, SynthOptions const& options) {
+  agree_call(world, [&] {
+    if (world.is_root()) claim_synth_folder(options);
+  });
   auto const mine = agree_call(world, [&] {
     Progress progress(
         "synth", world.size() == 1 ? "clips" : "clips of rank 0",

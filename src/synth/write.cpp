@@ -48,19 +48,34 @@ std::vector<Orbit> orbits_of_part(std::vector<SynthClip> const& clips, int part,
   return mine;
 }
 
-/// The folder must be empty of other sets: a clip that exists is kept, so it
-/// has to be a clip of this very set.
-void claim_folder(SynthOptions const& options, int part) {
-  fs::path const path = options.output / "synth.json";
-  std::string const wanted = describe_set(options);
-  if (fs::exists(path)) {
-    if (value_or_throw(read_text(path)) == wanted) return;
-    throw usage_error(
-        "{} describes a set with other options (clips would mix). Try another "
-        "output folder, or delete this one",
-        path.string());
-  }
-  if (part == 0) value_or_throw(publish_file(path, wanted));
+fs::path description_path(SynthOptions const& options) {
+  return options.output / "synth.json";
+}
+
+void check_output(SynthOptions const& options) {
+  check(options);
+  if (options.output.empty())
+    throw usage_error("output is empty. Try the path of a new folder");
+}
+
+/// A clip that exists is kept, so it has to be a clip of this very set.
+void check_description(SynthOptions const& options) {
+  auto const path = description_path(options);
+  if (value_or_throw(read_text(path)) == describe_set(options)) return;
+  throw usage_error(
+      "{} describes a set with other options (clips would mix). Try another "
+      "output folder, or delete this one",
+      path.string());
+}
+
+/// Files that no set accounts for are somebody's, and not to be overwritten.
+void check_unused(fs::path const& folder) {
+  std::error_code none;
+  if (!fs::exists(folder, none) || fs::is_empty(folder, none)) return;
+  throw usage_error(
+      "{} is not empty, and no synth.json beside it says that a SynSth set is "
+      "there (its files would be overwritten). Try another --output",
+      folder.string());
 }
 
 fs::path clip_path(SynthOptions const& options, SynthClip const& clip) {
@@ -159,16 +174,30 @@ void write_annotations(SynthOptions const& options) {
 
 }  // namespace
 
+void claim_synth_folder(SynthOptions const& options) {
+  check_output(options);
+  auto const videos = options.output / "videos";
+  auto const labels = options.output / "labels";
+  bool const is_described = fs::exists(description_path(options));
+  if (is_described) {
+    check_description(options);
+  } else {
+    check_unused(videos);
+    check_unused(labels);
+  }
+  value_or_throw(make_folder(videos));
+  value_or_throw(make_folder(labels));
+  if (!is_described)
+    value_or_throw(
+        publish_file(description_path(options), describe_set(options)));
+}
+
 SynthReport write_synth(SynthOptions const& options, int part, int num_parts,
                         SynthProgress const& progress) {
-  check(options);
+  check_output(options);
   if (num_parts < 1 || part < 0 || part >= num_parts)
     throw usage_error("part {} of {} does not exist", part, num_parts);
-  if (options.output.empty())
-    throw usage_error("output is empty. Try the path of a new folder");
-  value_or_throw(make_folder(options.output / "videos"));
-  value_or_throw(make_folder(options.output / "labels"));
-  claim_folder(options, part);
+  check_description(options);
   if (part == 0 && !options.proves_bounds())
     log_warn(
         "distractors or pan are on: the bounds of single frames, bags and "

@@ -49,17 +49,26 @@ struct SynthReport {
   std::int64_t size_bytes = 0;  ///< of the clips written now
 };
 
-/// Writes part `part` of `num_parts` of a set (not collective, no two calls
-/// touch the same file):
+/// Makes OUTPUT and its folders and says in synth.json whose they are, or does
+/// nothing if they are this set's already. A usage error if synth.json has
+/// other options, or if it is absent and videos or labels hold anything: the
+/// files of somebody else. Other failures throw Error.
+/// OUTPUT/synth.json: options, bounds, flip and reversal maps.
+///
+/// To be called once, and to have returned, before any part is written.
+void claim_synth_folder(SynthOptions const& options);
+
+/// Writes part `part` of `num_parts` of a set into its claimed folder (not
+/// collective, no two calls touch the same file):
 ///   OUTPUT/videos/<id>.webm                VP9, draws d = part mod num_parts
 ///   OUTPUT/labels/{labels,train,validation,test}.json, test-answers.csv,
 ///     validation-shape.json, swap-train.json, validation-swap.json   part 0
-///   OUTPUT/synth.json      options, bounds, flip and reversal maps;  part 0
 /// The swap files only if num_swap_draws > 0. Every file depends on the
 /// options alone, not on the number of parts.
 ///
 /// Safe to run again: clips are published whole, so those that exist are
-/// kept; a folder whose synth.json has other options is refused. Throws Error.
+/// kept; a folder whose synth.json has other options is refused, and one
+/// without it an error. Throws Error.
 SynthReport write_synth(SynthOptions const& options, int part, int num_parts,
                         SynthProgress const& progress = {});
 

@@ -48,6 +48,13 @@ class WriteSynth : public testing::Test {
   TempFolder root_;
 };
 
+/// The whole set in one part.
+SynthReport write_all(SynthOptions const& options,
+                      SynthProgress const& progress = {}) {
+  claim_synth_folder(options);
+  return write_synth(options, 0, 1, progress);
+}
+
 std::string file_named(std::vector<SynthFile> const& files,
                        std::string const& name) {
   for (auto const& file : files)
@@ -190,7 +197,8 @@ TEST(AnnotationFiles, LabelNoiseChangesTheAskedShareOfTrainOnly) {
 }
 
 TEST_F(WriteSynth, EveryFileIsTheSameOnAnyNumberOfParts) {
-  write_synth(tiny("one"), 0, 1);
+  write_all(tiny("one"));
+  claim_synth_folder(tiny("three"));
   for (int part : {2, 0, 1}) write_synth(tiny("three"), part, 3);
   auto const one = contents(root_ / "one");
   auto const three = contents(root_ / "three");
@@ -205,7 +213,7 @@ TEST_F(WriteSynth, RunningAgainKeepsWhatIsThereAndMendsWhatIsNot) {
   auto const options = tiny("set");
   int calls = 0;
   int last_done = 0;
-  auto const first = write_synth(options, 0, 1, [&](int done, int total) {
+  auto const first = write_all(options, [&](int done, int total) {
     EXPECT_EQ(total, 20);
     EXPECT_EQ(done, last_done + 1);
     last_done = done;
@@ -219,7 +227,7 @@ TEST_F(WriteSynth, RunningAgainKeepsWhatIsThereAndMendsWhatIsNot) {
   fs::remove(options.output / "videos/7.webm");
   fs::resize_file(options.output / "videos/8.webm", 0);
   fs::remove(options.output / "labels/train.json");
-  auto const second = write_synth(options, 0, 1);
+  auto const second = write_all(options);
   EXPECT_EQ(second.num_skipped, 18);
   EXPECT_EQ(contents(options.output), before);
 }
@@ -227,7 +235,7 @@ TEST_F(WriteSynth, RunningAgainKeepsWhatIsThereAndMendsWhatIsNot) {
 TEST_F(WriteSynth, RefusesAFolderThatHoldsAnotherSet) {
   auto options = tiny("set");
   options.num_train_draws = 1;
-  write_synth(options, 0, 1);
+  write_all(options);
   auto const before = contents(options.output);
   options.seed = 4;
   for (int part : {0, 1}) {
@@ -239,22 +247,49 @@ TEST_F(WriteSynth, RefusesAFolderThatHoldsAnotherSet) {
       EXPECT_THAT(e.what(), HasSubstr("other options"));
     }
   }
+  EXPECT_THROW(claim_synth_folder(options), Error);
   EXPECT_EQ(contents(options.output), before);
+}
+
+TEST_F(WriteSynth, RefusesAFolderWithFilesOfSomebodyElse) {
+  auto const options = tiny("ssv2");
+  for (char const* taken : {"labels/train.json", "videos/1.webm"}) {
+    value_or_throw(make_folder((options.output / taken).parent_path()));
+    value_or_throw(publish_file(options.output / taken, "precious"));
+    auto const before = contents(options.output);
+    try {
+      claim_synth_folder(options);
+      FAIL() << "claimed " << taken;
+    } catch (Error const& e) {
+      EXPECT_EQ(e.code(), ExitCode::usage);
+      EXPECT_THAT(e.what(),
+                  HasSubstr((options.output / taken).parent_path().string()));
+      EXPECT_THAT(e.what(), HasSubstr("Try another --output"));
+    }
+    EXPECT_THROW(write_synth(options, 0, 2), Error);
+    EXPECT_THROW(write_synth(options, 1, 2), Error);
+    EXPECT_EQ(contents(options.output), before);
+    fs::remove_all(options.output);
+  }
+  // Empty folders, as of a run that was killed early, are nobody's.
+  value_or_throw(make_folder(options.output / "labels"));
+  value_or_throw(make_folder(options.output / "videos"));
+  EXPECT_EQ(write_all(options).num_clips, 20);
 }
 
 TEST_F(WriteSynth, AFullDiskIsNamedAndTheNextRunFinishes) {
   auto const options = tiny("set");
   set_write_fault(12, ENOSPC);
   try {
-    write_synth(options, 0, 1);
+    write_all(options);
     FAIL() << "written";
   } catch (Error const& e) {
     EXPECT_THAT(e.what(), HasSubstr((options.output / "").string()));
     EXPECT_THAT(e.what(), HasSubstr("No space left"));
   }
   set_write_fault(-1, 0);
-  write_synth(options, 0, 1);
-  write_synth(tiny("other"), 0, 1);
+  write_all(options);
+  write_all(tiny("other"));
   auto const mended = contents(options.output);
   for (auto const& [name, bytes] : contents(root_ / "other"))
     EXPECT_EQ(mended.at(name), bytes) << name;
@@ -267,23 +302,34 @@ TEST_F(WriteSynth, BadArgumentsAreUsageErrors) {
   EXPECT_THROW(write_synth(options, 0, 0), Error);
   options.output = "";
   EXPECT_THROW(write_synth(options, 0, 1), Error);
+  EXPECT_THROW(claim_synth_folder(options), Error);
   EXPECT_TRUE(fs::is_empty(root_.path()));
 }
 
 TEST_F(WriteSynth, SynthJsonStatesBoundsOnlyWhereTheyHold) {
   auto options = tiny("proof");
   options.num_train_draws = 1;
-  write_synth(options, 0, 1);
+  write_all(options);
   auto const proof = nlohmann::json::parse(
       value_or_throw(read_text(options.output / "synth.json")));
   EXPECT_EQ(proof["proves_bounds"], true);
   EXPECT_EQ(proof["bounds"]["bag_of_frames"], "1/4 = 25 %");
   EXPECT_EQ(proof["flip_map"]["2"], "3");
+  options.output = root_ / "narrow";
+  options.level = SynthLevel::l;
+  options.gap_frames = 0;
+  claim_synth_folder(options);
+  auto const narrow = nlohmann::json::parse(
+      value_or_throw(read_text(options.output / "synth.json")));
+  // Move, rest, move: 3 frames span two excursions, 2 do not.
+  EXPECT_EQ(narrow["bounds"]["max_snippet_frames"], 2);
+  options.level = SynthLevel::s;
+  options.gap_frames = {};
   set_log_quiet(true);
   options.output = root_ / "robust";
   options.pan_px = 6;
   testing::internal::CaptureStderr();
-  write_synth(options, 0, 1);
+  write_all(options);
   EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("bounds"));
   set_log_quiet(false);
   auto const robust = nlohmann::json::parse(
