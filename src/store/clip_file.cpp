@@ -2,7 +2,6 @@
 #include "clip_file.hpp"
 
 #include <fcntl.h>
-#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -52,7 +51,7 @@ Columns columns_of(ClipStoreContents const& contents) {
 void check_schema(hid_t file) {
   if (!h5::has_attribute(file, "schema"))
     throw error("it has no attribute 'schema', wanted '{}'; it holds: {}",
-                schema, fmt::join(h5::member_names(file), ", "));
+                schema, h5::list_members(file));
   auto const found = h5::read_text(file, "schema");
   if (found != schema)
     throw error("its schema is '{}', wanted '{}'", found, schema);

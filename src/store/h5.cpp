@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "h5.hpp"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -142,17 +144,25 @@ std::uint64_t read_number(hid_t object, char const* name) {
   return value;
 }
 
-std::vector<std::string> member_names(hid_t file) {
-  std::vector<std::string> names;
+std::string list_members(hid_t file) {
+  constexpr hsize_t max_names = 10;
   H5G_info_t info{};
   check(H5Gget_info(file, &info), "list the file");
-  for (hsize_t i = 0; i < info.nlinks; ++i) {
+  if (info.nlinks == 0) return "nothing";
+  std::vector<std::string> names;
+  // A damaged file may count more members than it has.
+  while (names.size() < std::min(info.nlinks, max_names)) {
     char name[64] = {};
-    H5Lget_name_by_idx(file, ".", H5_INDEX_NAME, H5_ITER_INC, i, name,
-                       sizeof name, H5P_DEFAULT);
+    if (H5Lget_name_by_idx(file, ".", H5_INDEX_NAME, H5_ITER_INC, names.size(),
+                           name, sizeof name, H5P_DEFAULT) < 0)
+      return fmt::format("{} (and members that cannot be listed)",
+                         fmt::join(names, ", "));
     names.emplace_back(name);
   }
-  return names;
+  auto const num_more = info.nlinks - names.size();
+  return fmt::format(
+      "{}{}", fmt::join(names, ", "),
+      num_more == 0 ? "" : fmt::format(" and {} more", num_more));
 }
 
 Id create_column(hid_t file, char const* name, hid_t type,

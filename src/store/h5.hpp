@@ -62,8 +62,9 @@ bool has_attribute(hid_t object, char const* name);
 std::string read_text(hid_t object, char const* name);
 std::uint64_t read_number(hid_t object, char const* name);
 
-/// Names of the root's members, for messages about foreign files.
-std::vector<std::string> member_names(hid_t file);
+/// The first few of the root's members and how many more there are, for
+/// messages about foreign files: "a, b", or "a, b, ... and 190 more".
+std::string list_members(hid_t file);
 
 template <class T>
 hid_t file_type();

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+#include <hdf5.h>
+
+#include <string>
+
+#include "gasm/base/file.hpp"
+#include "gasm/store/clip_store.hpp"
+#include "support/temp_folder.hpp"
+
+namespace gasm {
+namespace {
+
+using testing::HasSubstr;
+
+/// An HDF5 file whose root holds `num_groups` groups named g0000, g0001, ...
+void make_file(std::filesystem::path const& path, int num_groups) {
+  hid_t const file =
+      H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+  ASSERT_GE(file, 0);
+  for (int i = 0; i < num_groups; ++i)
+    H5Gclose(H5Gcreate2(file, fmt::format("g{:04}", i).c_str(), H5P_DEFAULT,
+                        H5P_DEFAULT, H5P_DEFAULT));
+  H5Fclose(file);
+}
+
+std::string why_not_open(std::filesystem::path const& path) {
+  auto const store = ClipStore::open(path);
+  return store ? "it opened" : store.error().what();
+}
+
+TEST(ForeignFile, NamesTenMembersAndCountsTheRest) {
+  TempFolder folder;
+  auto const path = folder / "foreign.h5";
+  make_file(path, 2000);
+  auto const why = why_not_open(path);
+  EXPECT_THAT(why, HasSubstr("it holds: g0000, g0001, g0002, g0003, g0004, "
+                             "g0005, g0006, g0007, g0008, g0009 and 1990 "
+                             "more)"));
+  make_file(path, 10);
+  EXPECT_THAT(why_not_open(path), HasSubstr("g0008, g0009)"));
+  make_file(path, 0);
+  EXPECT_THAT(why_not_open(path), HasSubstr("it holds: nothing)"));
+}
+
+// The names of an old-style group lie in a local heap. One whose heap is
+// damaged still counts its members.
+TEST(ForeignFile, EndsTheListAtTheFirstNameThatCannotBeRead) {
+  TempFolder folder;
+  auto const path = folder / "foreign.h5";
+  make_file(path, 3);
+  auto bytes = value_or_throw(read_text(path));
+  auto const heap = bytes.find("HEAP");
+  ASSERT_NE(heap, std::string::npos);
+  bytes[heap] = 'X';
+  value_or_throw(publish_file(path, bytes));
+  EXPECT_THAT(why_not_open(path), HasSubstr("members that cannot be listed"));
+}
+
+}  // namespace
+}  // namespace gasm
