@@ -183,7 +183,7 @@ void write_all_slabs(Communicator const& comm, std::string const& path,
   agree_failures(comm, failed);
 }
 
-/// Through the reader, and never by the rank that wrote it.
+/// Through the reader, and by another rank than wrote it where there are two.
 void check_next_slab(Communicator const& comm, std::string const& path) {
   agree_call(comm, [&] {
     auto const store = value_or_throw(ClipStore::open(path));

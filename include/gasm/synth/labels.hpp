@@ -60,7 +60,6 @@ class SynthLabels {
 
  private:
   static std::size_t index(int id) { return static_cast<std::size_t>(id); }
-  std::vector<std::string> words(int id) const;
 
   SynthTask task_;
   std::vector<Texture> textures_;
