@@ -46,14 +46,21 @@ class Prefetcher {
   using Worker = std::function<Value(Job const&, std::stop_token)>;
   using MakeWorker = std::function<Worker()>;
 
-  /// Throws a usage error if a number in `options` is below 1.
+  /// Throws a usage error if a number in `options` is below 1, and
+  /// std::system_error if the system gives no more threads.
   Prefetcher(Jobs jobs, MakeWorker make_worker, PrefetchOptions options)
       : jobs_(std::move(jobs)),
         make_worker_(std::move(make_worker)),
         options_(checked(options)),
         slots_(static_cast<std::size_t>(options.depth)) {
-    for (std::int64_t i = 0; i < options_.num_threads; ++i)
-      threads_.emplace_back([this] { run(); });
+    try {
+      for (std::int64_t i = 0; i < options_.num_threads; ++i)
+        threads_.emplace_back([this] { run(); });
+    } catch (...) {
+      // No destructor will: the threads that run already would wait forever.
+      stop();
+      throw;
+    }
   }
 
   /// Waits for the running jobs to notice, not for the queue to drain.

@@ -2,10 +2,12 @@
 #include "gasm/data/prefetch.hpp"
 
 #include <gtest/gtest.h>
+#include <pthread.h>
 
 #include <atomic>
 #include <chrono>
 #include <string>
+#include <system_error>
 #include <thread>
 
 namespace gasm {
@@ -172,6 +174,27 @@ TEST(Prefetcher, MeasuresWaitingAndWork) {
   auto const stats = prefetcher.stats();
   EXPECT_GE(stats.work_s, 0.05);
   EXPECT_GE(stats.data_wait_s, 0.03);  // nobody else kept the caller
+}
+
+TEST(Prefetcher, ASystemWithoutMoreThreadsIsAnErrorAndNoHang) {
+  pthread_attr_t usual{};
+  ASSERT_EQ(pthread_getattr_default_np(&usual), 0);
+  std::atomic<int> num_workers = 0;
+  // The first worker makes every later thread's stack too large to have.
+  auto const make_worker = [&] {
+    pthread_attr_t huge{};
+    pthread_attr_init(&huge);
+    pthread_attr_setstacksize(&huge, std::size_t{1} << 46);
+    pthread_setattr_default_np(&huge);
+    pthread_attr_destroy(&huge);
+    ++num_workers;
+    return [](int const& job, std::stop_token) { return job; };
+  };
+  EXPECT_THROW(IntPrefetcher(count_to(1000), make_worker, with(10000, 2)),
+               std::system_error);
+  pthread_setattr_default_np(&usual);
+  pthread_attr_destroy(&usual);
+  EXPECT_GE(num_workers, 1);
 }
 
 TEST(Prefetcher, RefusesNoThreadsAndNoDepth) {
