@@ -9,16 +9,6 @@ namespace gasm {
 namespace config_detail {
 namespace {
 
-/// The `model:` section as a file of its own.
-struct ModelFile {
-  ModelConfig model;
-
-  template <class Visitor, class Self>
-  static void visit(Visitor& v, Self& self) {
-    v.section("model", self.model, "");
-  }
-};
-
 template <class T>
 std::vector<std::string> all_paths() {
   std::vector<std::string> paths;
@@ -46,6 +36,12 @@ class Documents {
   void read(T& value) {
     for (auto const& [source, node] : items_)
       read_section(source, node, source.place_of(node), "", value);
+  }
+
+  /// Does the text itself, without overrides, have this key at its top?
+  bool has_section(std::string const& key) const {
+    YAML::Node const& root = items_.front().second;
+    return root.IsMap() && root[key].IsDefined();
   }
 
   /// "file:3:7: " where the key stands, else "file: ".
@@ -83,11 +79,10 @@ void refuse_contradictions(Documents const& documents, Part const& part,
 
 /// Reads twice: the first pass tells the presets, whose sizes are the
 /// defaults of the second.
-template <class File>
-File read_resolved(Documents& documents) {
-  File first;
+RunConfig read_resolved(Documents& documents) {
+  RunConfig first;
   documents.read(first);
-  File file;
+  RunConfig file;
   file.model.semantic.preset = first.model.semantic.preset;
   file.model.semantic = with_preset_sizes(file.model.semantic);
   documents.read(file);
@@ -114,7 +109,7 @@ RunConfig parse_config(std::string_view text, std::string const& name,
                        std::span<std::string const> overrides) {
   Documents documents(text, name, overrides,
                       config_detail::all_paths<RunConfig>());
-  auto config = config_detail::read_resolved<RunConfig>(documents);
+  auto config = config_detail::read_resolved(documents);
   config_detail::check(config, [&documents](std::string_view path) {
     return documents.locate(path);
   });
@@ -130,22 +125,21 @@ RunConfig load_config(std::filesystem::path const& path,
 ModelConfig parse_model_config(std::string_view text, std::string const& name,
                                std::span<std::string const> overrides) {
   Documents documents(text, name, overrides,
-                      config_detail::all_paths<config_detail::ModelFile>());
-  auto file = config_detail::read_resolved<config_detail::ModelFile>(documents);
+                      config_detail::all_paths<RunConfig>());
+  auto file = config_detail::read_resolved(documents);
+  if (!documents.has_section("model"))
+    throw usage_error(
+        "{}: there is no section model. Try the config.yaml of a run", name);
   config_detail::check(file.model, [&documents](std::string_view path) {
     return documents.locate(path);
   });
   return file.model;
 }
 
-ModelConfig load_model_config(std::filesystem::path const& path,
-                              std::span<std::string const> overrides) {
-  return parse_model_config(config_detail::read_config_text(path),
-                            path.string(), overrides);
-}
-
-FusionSpec parse_fusion_spec(std::string_view text, std::string const& name) {
-  Documents documents(text, name, {}, config_detail::all_paths<FusionSpec>());
+FusionSpec parse_fusion_spec(std::string_view text, std::string const& name,
+                             std::span<std::string const> overrides) {
+  Documents documents(text, name, overrides,
+                      config_detail::all_paths<FusionSpec>());
   FusionSpec spec;
   documents.read(spec);
   config_detail::check(spec, [&documents](std::string_view path) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -83,7 +84,8 @@ struct FusionSpec {
 
 /// A FusionSpec from JSON or YAML text; absent keys keep their defaults.
 /// Strict as parse_config (run_config.hpp), and checked by validate().
-FusionSpec parse_fusion_spec(std::string_view text, std::string const& name);
+FusionSpec parse_fusion_spec(std::string_view text, std::string const& name,
+                             std::span<std::string const> overrides = {});
 
 /// Throws usage_error if the fields contradict each other: heads that do not
 /// divide their width, a frame outside of the clip, a bias without places.

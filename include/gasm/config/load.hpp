@@ -30,11 +30,11 @@ RunConfig parse_config(std::string_view text, std::string const& name,
 RunConfig load_config(std::filesystem::path const& path,
                       std::span<std::string const> overrides = {});
 
-/// The `model:` section alone, under that key, e.g. for `gasm forward`.
+/// The `model:` section of a file that holds nothing else, or of a whole run
+/// configuration, whose other keys are read but not checked against each
+/// other. usage_error if there is no such section.
 ModelConfig parse_model_config(std::string_view text, std::string const& name,
                                std::span<std::string const> overrides = {});
-ModelConfig load_model_config(std::filesystem::path const& path,
-                              std::span<std::string const> overrides = {});
 
 /// Throws usage_error if values that are each fine contradict each other, or
 /// ask for something that this program does not have. `name` (a file) starts

@@ -2,11 +2,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <string>
 #include <vector>
 
 #include "gasm/base/error.hpp"
 #include "gasm/base/file.hpp"
+#include "gasm/config/fusion_spec.hpp"
 #include "gasm/config/load.hpp"
 #include "support/temp_folder.hpp"
 
@@ -170,6 +172,26 @@ TEST(ModelFile, HoldsTheModelSectionAlone) {
   EXPECT_EQ(to_yaml(parse_model_config(to_yaml(model), "again")),
             to_yaml(model));
   EXPECT_THROW(parse_model_config("train: {epochs: 1}", "m.yaml"), Error);
+  EXPECT_THROW(parse_model_config("modle: {fusion: {kind: late}}", "m.yaml"),
+               Error);
+}
+
+TEST(ModelFile, MayBeAWholeRunConfiguration) {
+  auto run = parse_config(example, "run.yaml");
+  EXPECT_EQ(to_yaml(parse_model_config(to_yaml(run), "config.yaml")),
+            to_yaml(run.model));
+  std::array<std::string, 2> const overrides = {"model.num_classes=7",
+                                                "run.seed=1"};
+  run.model.num_classes = 7;
+  EXPECT_EQ(to_yaml(parse_model_config(to_yaml(run), "config.yaml", overrides)),
+            to_yaml(run.model));
+}
+
+TEST(FusionSpecFile, TakesOverrides) {
+  std::array<std::string, 1> const overrides = {"num_classes=7"};
+  EXPECT_EQ(
+      parse_fusion_spec("num_classes: 3", "model.json", overrides).num_classes,
+      7);
 }
 
 }  // namespace
