@@ -63,6 +63,18 @@ void CommandLine::fail_unknown(std::string const& word) const {
                     best.empty() ? try_help() : "Try " + best);
 }
 
+void CommandLine::refuse_signs(std::vector<po::option> const& given) const {
+  for (auto const& option : given) {
+    bool const is_unsigned = std::find(unsigned_.begin(), unsigned_.end(),
+                                       option.string_key) != unsigned_.end();
+    if (!is_unsigned || option.value.empty()) continue;
+    auto const& word = option.value.front();
+    if (word.starts_with('-') || word.starts_with('+'))
+      throw usage_error("gasm {}: --{} {} (must be 0 or a positive number). {}",
+                        text_.name, option.string_key, word, try_help());
+  }
+}
+
 void CommandLine::parse(std::vector<std::string> const& words) const {
   po::variables_map values;
   std::vector<std::string> files;
@@ -79,6 +91,7 @@ void CommandLine::parse(std::vector<std::string> const& words) const {
       if (is_file)
         for (auto const& word : option.original_tokens) files.push_back(word);
     }
+    refuse_signs(parsed.options);
     po::store(parsed, values);
     po::notify(values);
   } catch (po::error const& failed) {

@@ -4,6 +4,7 @@
 #include <boost/program_options.hpp>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -38,12 +39,14 @@ class CommandLine {
   template <class T>
   void add(std::string const& name, T& target, char const* meta,
            std::string const& help) {
+    if constexpr (std::is_unsigned_v<T>) unsigned_.push_back(name);
     add_value(name, boost::program_options::value<T>(&target), meta, help);
   }
   /// The same for a value that may stay unset.
   template <class T>
   void add(std::string const& name, std::optional<T>& target, char const* meta,
            std::string const& help) {
+    if constexpr (std::is_unsigned_v<T>) unsigned_.push_back(name);
     auto* const value = boost::program_options::value<T>();
     value->notifier([&target](T const& given) { target = given; });
     add_value(name, value, meta, help);
@@ -77,12 +80,16 @@ class CommandLine {
     value->value_name(meta);
     options_.add_options()(name.c_str(), value, help.c_str());
   }
+  /// The library would take -1 for 2^64 - 1.
+  void refuse_signs(
+      std::vector<boost::program_options::option> const& given) const;
   [[noreturn]] void fail_unknown(std::string const& word) const;
   std::string try_help() const;
 
   CommandText text_;
   boost::program_options::options_description options_{"Options", 78, 44};
   std::vector<std::string> required_;
+  std::vector<std::string> unsigned_;
   std::vector<std::string>* files_ = nullptr;
   std::string files_help_;
 };

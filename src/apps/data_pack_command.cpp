@@ -7,7 +7,8 @@
 #include "gasm/comm/agree.hpp"
 #include "gasm/comm/run_guarded.hpp"
 #include "gasm/data/pack.hpp"
-#include "progress.hpp"
+#include "output_file.hpp"
+#include "shared_work.hpp"
 
 namespace gasm {
 namespace {
@@ -18,18 +19,24 @@ struct PackWords {
   std::string split;
   std::string output;
   bool allow_bad = false;
+  double watchdog_s = default_watchdog_s;
 };
 
 PackSummary pack(Communicator const& world, PackWords const& words) {
+  SharedWork work(world, "pack", "videos", words.watchdog_s);
+  agree_call(world, [&] {
+    if (!world.is_root()) return;
+    check_output("--output", words.output);
+    refuse_same_file("--output", words.output,
+                     value_or_throw(list_annotation_files(words.labels)));
+  });
   auto const split = agree(world, load_split(words.labels, words.split));
-  Progress progress(
-      "pack", world.size() == 1 ? "videos" : "videos of rank 0",
-      world.is_root() ? Progress::Voice::speaks : Progress::Voice::silent);
   PackOptions options;
   options.bad_videos = words.allow_bad ? BadVideos::skip : BadVideos::refuse;
-  options.verify.on_progress = [&](std::int64_t done, std::int64_t total) {
-    progress.update(done, total);
+  options.verify.on_progress = [&](auto done, auto total) {
+    work.update(done, total);
   };
+  options.on_write = [&] { work.alive("write a clip"); };
   return pack_clips(world, words.videos, split, words.output, options);
 }
 
@@ -67,6 +74,7 @@ int run_data_pack(Arguments const& arguments) {
   line.require("output", words.output, "FILE.h5", "File to write.");
   line.flag("allow-bad", words.allow_bad,
             "Leave bad videos out instead of packing nothing.");
+  add_watchdog_option(line, words.watchdog_s);
   if (printed_help(line, arguments)) return 0;
   return run_guarded(arguments.argc, arguments.argv,
                      [&](Communicator const& world) {

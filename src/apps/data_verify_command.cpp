@@ -8,12 +8,20 @@
 #include "gasm/comm/run_guarded.hpp"
 #include "gasm/data/annotations.hpp"
 #include "gasm/data/verify.hpp"
-#include "progress.hpp"
+#include "output_file.hpp"
+#include "shared_work.hpp"
 
 namespace gasm {
 namespace {
 
 constexpr std::size_t kMaxNamed = 10;
+
+struct VerifyWords {
+  std::string videos;
+  std::string labels;
+  std::string manifest;
+  double watchdog_s = default_watchdog_s;
+};
 
 /// The ids of all splits in the folder, each once.
 std::vector<std::string> listed_ids(std::filesystem::path const& labels) {
@@ -60,31 +68,29 @@ std::string summary(VerifyReport const& report) {
   return text;
 }
 
-ExitCode verify(Communicator const& world, std::string const& videos,
-                std::string const& labels, std::string const& manifest) {
-  auto const ids = agree_call(world, [&] { return listed_ids(labels); });
-  VerifyReport report;
-  {
-    Progress progress(
-        "verify", world.size() == 1 ? "videos" : "videos of rank 0",
-        world.is_root() ? Progress::Voice::speaks : Progress::Voice::silent);
-    VerifyOptions options;
-    options.on_progress = [&](std::int64_t done, std::int64_t total) {
-      progress.update(done, total);
-    };
-    report = verify_videos(world, videos, ids, options);
-  }
-  write_manifest(world, report, manifest);
-  if (world.is_root()) print(summary(report) + "Manifest: " + manifest);
+ExitCode verify(Communicator const& world, VerifyWords const& words) {
+  SharedWork work(world, "verify", "videos", words.watchdog_s);
+  agree_call(world, [&] {
+    if (!world.is_root()) return;
+    check_output("--manifest", words.manifest);
+    refuse_same_file("--manifest", words.manifest,
+                     value_or_throw(list_annotation_files(words.labels)));
+  });
+  auto const ids = agree_call(world, [&] { return listed_ids(words.labels); });
+  VerifyOptions options;
+  options.on_progress = [&](auto done, auto total) {
+    work.update(done, total);
+  };
+  auto const report = verify_videos(world, words.videos, ids, options);
+  write_manifest(world, report, words.manifest);
+  if (world.is_root()) print(summary(report) + "Manifest: " + words.manifest);
   return report.num_errors() == 0 ? ExitCode::done : ExitCode::agreed_failure;
 }
 
 }  // namespace
 
 int run_data_verify(Arguments const& arguments) {
-  std::string videos;
-  std::string labels;
-  std::string manifest;
+  VerifyWords words;
   CommandLine line(
       {.name = "data verify",
        .purpose =
@@ -94,15 +100,16 @@ int run_data_verify(Arguments const& arguments) {
                   "--labels data/synsth-s/labels --manifest verify.json",
        .notes = "Ends with 0 if every video is good, 4 if any is bad or "
                 "missing."});
-  line.require("videos", videos, "DIR", "Folder of <id>.webm.");
-  line.require("labels", labels, "DIR",
+  line.require("videos", words.videos, "DIR", "Folder of <id>.webm.");
+  line.require("labels", words.labels, "DIR",
                "Folder of labels.json, train.json, ....");
-  line.require("manifest", manifest, "OUT.json", "File to write.");
+  line.require("manifest", words.manifest, "OUT.json", "File to write.");
+  add_watchdog_option(line, words.watchdog_s);
   if (printed_help(line, arguments)) return 0;
   return run_guarded(arguments.argc, arguments.argv,
                      [&](Communicator const& world) {
                        line.parse(arguments.words);
-                       return verify(world, videos, labels, manifest);
+                       return verify(world, words);
                      });
 }
 

@@ -13,6 +13,7 @@
 #include "gasm/ckpt/safetensors.hpp"
 #include "gasm/comm/run_guarded.hpp"
 #include "gasm/config/load.hpp"
+#include "output_file.hpp"
 
 namespace gasm {
 namespace {
@@ -24,6 +25,7 @@ struct ForwardPaths {
   std::string weights;
   std::string inputs;
   std::string output;
+  std::vector<std::string> overrides;
 };
 
 /// Is it the flat description of a fusion model (fusion_spec.hpp): it has a
@@ -44,10 +46,10 @@ TensorMap run_model(ForwardPaths const& paths) {
   auto const weights = value_or_throw(read_safetensors(paths.weights)).tensors;
   auto const inputs = value_or_throw(read_safetensors(paths.inputs)).tensors;
   if (is_fusion_spec(*text))
-    return run_forward(parse_fusion_spec(*text, paths.config), weights, inputs,
-                       paths.weights);
-  return run_forward(parse_model_config(*text, paths.config), weights, inputs,
-                     paths.weights);
+    return run_forward(parse_fusion_spec(*text, paths.config, paths.overrides),
+                       weights, inputs, paths.weights);
+  return run_forward(parse_model_config(*text, paths.config, paths.overrides),
+                     weights, inputs, paths.weights);
 }
 
 /// Whole or not at all: a draft beside it, then a rename.
@@ -64,6 +66,9 @@ void publish(fs::path const& path, TensorMap outputs) {
 }
 
 ExitCode run(ForwardPaths const& paths) {
+  check_output("--output", paths.output);
+  refuse_same_file("--output", paths.output,
+                   {paths.config, paths.weights, paths.inputs});
   auto outputs = run_model(paths);
   std::string text = paths.output + ":";
   for (auto const& [name, tensor] : outputs)
@@ -89,10 +94,13 @@ int run_forward(Arguments const& arguments) {
        .example = "gasm forward --config CASE/model.json --weights "
                   "CASE/weights.safetensors --inputs CASE/inputs.safetensors "
                   "--output out.safetensors",
-       .notes = "The configuration is a YAML file with the section `model`, "
-                "or the flat\nmodel.json of a fusion model alone, known by "
-                "its keys."});
+       .notes = "The configuration is that of a run (of which only `model` "
+                "counts), a YAML\nfile with the section `model` alone, or the "
+                "flat model.json of a fusion\nmodel alone, known by its "
+                "keys."});
   line.require("config", paths.config, "FILE", "Description of the model.");
+  line.add_each("set", paths.overrides, "A.B=VALUE",
+                "Override one key; may come many times, the last one wins.");
   line.require("weights", paths.weights, "FILE", "safetensors.");
   line.require("inputs", paths.inputs, "FILE", "safetensors.");
   line.require("output", paths.output, "FILE", "safetensors to write.");

@@ -6,7 +6,7 @@
 #include "gasm/comm/run_guarded.hpp"
 #include "gasm/synth/bounds.hpp"
 #include "gasm/synth/write.hpp"
-#include "progress.hpp"
+#include "shared_work.hpp"
 
 namespace gasm {
 namespace {
@@ -16,6 +16,7 @@ struct SynthWords {
   std::string view = "rgb";
   std::string task = "full";
   std::string output;
+  double watchdog_s = default_watchdog_s;
 };
 
 CommandLine make_line(SynthWords& words, SynthOptions& options) {
@@ -35,8 +36,7 @@ CommandLine make_line(SynthWords& words, SynthOptions& options) {
   line.add("val-draws", options.num_val_draws, "N",
            "Of each validation split (150).");
   line.add("test-draws", options.num_test_draws, "N", "Of test (25).");
-  line.add("swap-draws", options.num_swap_draws, "N",
-           "Of the swap protocol; 0: none (0).");
+  line.add("swap-draws", options.num_swap_draws, "N", "Of swap splits (0).");
   line.add("view", words.view, "rgb|silhouette", "What is shown (rgb).");
   line.add("task", words.task, "full|texture|motion", "What is asked (full).");
   line.flag("lossless", options.lossless, "Exactly the rendered bytes.");
@@ -47,11 +47,11 @@ CommandLine make_line(SynthWords& words, SynthOptions& options) {
   line.add("excursion-scale", options.excursion_scale, "X", "Of paths (1).");
   line.add("contrast", options.contrast, "X", "Of textures, up to 1 (1).");
   line.add("gap-frames", options.gap_frames, "N", "Rest in each gap (2).");
-  line.add("label-noise", options.label_noise, "X",
-           "Fraction of wrong labels in train (0).");
+  line.add("label-noise", options.label_noise, "SHARE", "Wrong in train (0).");
   line.add("distractors", options.num_distractors, "N",
            "Drifting dots; void the bounds (0).");
   line.add("pan-px", options.pan_px, "PX", "Camera pan; voids them too (0).");
+  add_watchdog_option(line, words.watchdog_s);
   return line;
 }
 
@@ -75,17 +75,15 @@ std::string bounds_text(SynthOptions const& options) {
       bounds.motion_only.text(), bounds.additive_fusion.text(), all);
 }
 
-ExitCode write_set(Communicator const& world, SynthOptions const& options) {
+ExitCode write_set(Communicator const& world, SynthOptions const& options,
+                   double watchdog_s) {
+  SharedWork work(world, "synth", "clips", watchdog_s);
   agree_call(world, [&] {
     if (world.is_root()) claim_synth_folder(options);
   });
   auto const mine = agree_call(world, [&] {
-    Progress progress(
-        "synth", world.size() == 1 ? "clips" : "clips of rank 0",
-        world.is_root() ? Progress::Voice::speaks : Progress::Voice::silent);
-    return write_synth(
-        options, world.rank(), world.size(),
-        [&](int done, int total) { progress.update(done, total); });
+    return write_synth(options, world.rank(), world.size(),
+                       [&](int done, int total) { work.update(done, total); });
   });
   auto const num_clips = world.all_reduce_sum(mine.num_clips);
   auto const num_skipped = world.all_reduce_sum(mine.num_skipped);
@@ -115,8 +113,7 @@ int run_synth(Arguments const& arguments) {
                        options.view = parse_synth_view(words.view);
                        options.task = parse_synth_task(words.task);
                        options.output = words.output;
-                       check(options);
-                       return write_set(world, options);
+                       return write_set(world, options, words.watchdog_s);
                      });
 }
 

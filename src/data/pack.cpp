@@ -90,6 +90,7 @@ PackSummary pack_clips(Communicator const& comm,
     files.push_back(found->second->file);
   }
   write_clip_store(comm, output, contents, [&](std::int64_t i) {
+    if (options.on_write) options.on_write();
     return read_bytes(videos_dir / files[static_cast<std::size_t>(i)]);
   });
   summary.num_clips = static_cast<std::int64_t>(contents.clips.size());

@@ -106,15 +106,19 @@ std::vector<VideoRecord> verify_share(Communicator const& comm,
                                       std::vector<std::string> const& ids,
                                       VerifyOptions const& options) {
   std::vector<VideoRecord> records;
+  auto const tell = [&](std::size_t total) {
+    if (options.on_progress)
+      options.on_progress(std::ssize(records),
+                          static_cast<std::int64_t>(total));
+  };
   auto const step = static_cast<std::size_t>(comm.size());
   auto const total =
       (ids.size() + step - 1 - static_cast<std::size_t>(comm.rank())) / step;
+  tell(total);
   for (auto i = static_cast<std::size_t>(comm.rank()); i < ids.size();
        i += step) {
     records.push_back(verify_one(folder, files, ids[i], options.limits));
-    if (options.on_progress)
-      options.on_progress(static_cast<std::int64_t>(records.size()),
-                          static_cast<std::int64_t>(total));
+    tell(total);
   }
   return records;
 }

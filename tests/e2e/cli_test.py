@@ -10,29 +10,32 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 import unittest
 
-GASM = MPIRUN = TORCH_PYTHON = ""
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+import gasm_cli  # noqa: E402
+from gasm_cli import command_of, environment_of, kill  # noqa: E402
+
+TORCH_PYTHON = ""
 PARITY = pathlib.Path(__file__).resolve().parent.parent / "parity"
 COMMANDS = ("synth", "data verify", "data pack", "train", "eval", "forward", "bench decode",
             "doctor")
+# Read by a process that has not begun to work: libraries, MPI's start.
+START_BYTES = 4_000_000
 SMALL_SET = ("--level", "S", "--train-draws", "2", "--val-draws", "1", "--test-draws", "1")
 
 
 def run(*words, ranks=0, seconds=60, binary=None):
     """Exit code, standard output, standard error, seconds."""
-    command = [binary or GASM, *map(str, words)]
-    if ranks:
-        command = [MPIRUN, "--oversubscribe", "-n", str(ranks), *command]
-    environment = dict(os.environ, OMP_NUM_THREADS="1", OMPI_ALLOW_RUN_AS_ROOT="1",
-                       OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
+    command = [binary, *map(str, words)] if binary else command_of(words, ranks)
     start = time.monotonic()
     done = subprocess.run(command, capture_output=True, text=True, timeout=seconds,
-                          env=environment, check=False)
+                          env=environment_of(None), check=False)
     return done.returncode, done.stdout, done.stderr, time.monotonic() - start
 
 
@@ -106,6 +109,11 @@ class Help(Case):
                  "loose")
         self.bad(2, "seed", "synth", *SMALL_SET, "--output", self.folder, "--seed", "1",
                  "--seed", "2")
+        self.bad(2, "--seed -1 .*positive", "synth", *SMALL_SET, "--output", self.folder / "no",
+                 "--seed", "-1")
+        self.bad(2, "--watchdog-s is -1", "synth", *SMALL_SET, "--output", self.folder / "no",
+                 "--watchdog-s", "-1")
+        self.assertFalse((self.folder / "no").exists())
         self.bad(2, "needs at least one file", "bench", "decode")
 
     def test_bad_option_under_mpirun_is_said_once(self):
@@ -212,6 +220,31 @@ class Data(Case):
         self.bad(4, "no-folder", "data", "verify", *self.where(folder), "--manifest",
                  folder / "no-folder/m.json", ranks=2)
 
+    def test_damaged_annotations(self):
+        folder, _ = self.synth()
+        (folder / "labels/validation.json").write_bytes(b"")
+        self.bad(4, "validation.json:1:1: not valid JSON", "data", "verify", *self.where(folder),
+                 "--manifest", folder / "m.json", ranks=2)
+
+    def test_outputs_are_checked_before_the_work(self):
+        """That is, before the folder of the videos is looked at."""
+        folder, _ = self.synth()
+        labels = folder / "labels"
+        before = self.files(labels)
+        for command, option, more in (("verify", "--manifest", ()),
+                                      ("pack", "--output", ("--split", "train"))):
+            words = ("data", command, "--videos", folder / "nowhere", "--labels", labels, *more,
+                     option)
+            for ranks in (0, 2):
+                self.bad(4, "cannot write .*no-folder.* does not exist", *words,
+                         folder / "no-folder/out", ranks=ranks)
+                self.bad(4, "is a folder", *words, folder, ranks=ranks)
+                for name in ("train.json", "labels.json", "test-answers.csv"):
+                    self.bad(2, f"{option} .*{name} is the input", *words, labels / name,
+                             ranks=ranks)
+            self.bad(4, "nowhere", *words, folder / "out")
+        self.assertEqual(self.files(labels), before)
+
     def test_bench_decode(self):
         folder, _ = self.synth()
         clips = [folder / f"videos/{i}.webm" for i in (1, 2, 3)]
@@ -226,6 +259,54 @@ class Data(Case):
         self.assertEqual((code, json.loads(out)["failed"]), (4, 1))
         self.bad(2, "does not exist", "bench", "decode", folder / "gone.webm")
         self.bad(2, "--frames 0", "bench", "decode", "--frames", "0", clips[0])
+
+
+class StoppedRank(Case):
+    """A rank that does not go on, and is not dead: the others end the job."""
+
+    def stop_rank_1(self, words, has_begun):
+        job = gasm_cli.Job([*words, "--watchdog-s", "1"], 2)
+        self.addCleanup(job.end)
+        end_s = time.monotonic() + 30
+        while not (len(job.ranks()) == 2 and all(map(has_begun, job.ranks()))):
+            self.assertLess(time.monotonic(), end_s)
+            self.assertIsNone(job.process.poll())
+            time.sleep(0.01)
+        pid = job.ranks()[1]
+        kill(pid, signal.SIGSTOP)
+        code, out, seconds = job.wait(60)
+        self.assertEqual(code, 75, out)
+        self.assertLess(seconds, 45)
+        self.assertRegex(out, r'watchdog: no progress for .* in phase "wait for the other ranks"')
+
+    def test_synth(self):
+        output = self.folder / "set"
+        self.stop_rank_1(["synth", "--level", "S", "--train-draws", "20", "--val-draws", "1",
+                          "--test-draws", "1", "--output", output],
+                         lambda _: len(list(output.glob("videos/*.webm"))) > 4)
+
+    def test_verify_and_pack(self):
+        """One clip under many names: work that is quickly made."""
+        folder = self.folder / "set"
+        self.assertEqual(run("synth", *SMALL_SET, "--output", folder)[0], 0)
+        first, *records = json.loads((folder / "labels/train.json").read_text())
+        clip = folder / f"videos/{first['id']}.webm"
+        for i in range(1000, 5000):
+            os.link(clip, folder / f"videos/{i}.webm")
+            records.append(dict(first, id=str(i)))
+        (folder / "labels/train.json").write_text(json.dumps([first, *records]))
+        where = ["--videos", folder / "videos", "--labels", folder / "labels"]
+
+        def has_begun(pid):
+            """Has read some clips, that is, more bytes than a start does."""
+            counts = pathlib.Path(f"/proc/{pid}/io").read_text()
+            return int(counts.split("rchar: ")[1].split()[0]) > START_BYTES
+
+        self.stop_rank_1(["data", "verify", *where, "--manifest", folder / "m.json"], has_begun)
+        self.assertFalse((folder / "m.json").exists())
+        self.stop_rank_1(["data", "pack", *where, "--split", "train", "--output",
+                          folder / "train.h5"], has_begun)
+        self.assertFalse((folder / "train.h5").exists())
 
 
 class Configuration(Case):
@@ -349,18 +430,46 @@ class Forward(Case):
         self.bad(4, "no-folder", *self.words(case, output=self.folder / "no-folder/out.st"))
         self.assertFalse((self.folder / "out.st").exists())
 
+    def test_output_that_is_an_input(self):
+        case = self.folder / "late-mean-fixed"
+        for name, file in (("config", "model.json"), ("weights", "weights.safetensors"),
+                           ("inputs", "inputs.safetensors")):
+            before = (case / file).read_bytes()
+            self.bad(2, f"--output .* is the input .*{file}",
+                     *self.words(case, output=case / f"../{case.name}/{file}"))
+            self.assertEqual((case / file).read_bytes(), before, name)
+
+    def test_overrides(self):
+        case = self.folder / "late-mean-fixed"
+        self.bad(2, "fusion_layres", *self.words(case), "--set", "fusion_layres=1")
+        spec = json.loads((case / "model.json").read_text())
+        # The same description, once with a wrong number that is put right.
+        changed = self.folder / "model.json"
+        changed.write_text(json.dumps(dict(spec, num_classes=spec["num_classes"] + 1)))
+        self.bad(4, "shape", *self.words(case, config=changed))
+        self.good(*self.words(case, config=changed), "--set",
+                  f"num_classes={spec['num_classes']}")
+        self.python("-c", COMPARE, self.folder / "out.st", case / "outputs.safetensors")
+
+    def test_configuration_of_a_run(self):
+        """Read as `model` alone is: up to the inputs, which are of another kind."""
+        config = self.folder / "config.yaml"
+        config.write_text(self.good("train", "--config", gasm_cli.CONFIG, "--print-config"))
+        case = self.folder / "late-mean-fixed"
+        self.bad(4, "no model reads an input", *self.words(case, config=config))
+        self.bad(2, "model.num_clases.*model.num_classes", *self.words(case, config=config),
+                 "--set", "model.num_clases=3")
+
 
 def main():
-    global GASM, MPIRUN, TORCH_PYTHON
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--gasm", required=True)
-    parser.add_argument("--mpirun", default="mpirun")
+    global TORCH_PYTHON
+    parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--torch-python", default="")
     options, rest = parser.parse_known_args()
-    GASM, MPIRUN = options.gasm, options.mpirun
     if os.path.exists(options.torch_python):
         TORCH_PYTHON = options.torch_python
-    unittest.main(argv=[sys.argv[0], *rest], verbosity=2)
+    sys.argv[1:] = rest
+    gasm_cli.main(__doc__)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <vector>
 
 #include "gasm/data/annotations.hpp"
@@ -19,6 +20,8 @@ enum class BadVideos {
 struct PackOptions {
   BadVideos bad_videos = BadVideos::refuse;
   VerifyOptions verify;
+  /// Called for each clip that this rank writes; on the calling thread.
+  std::function<void()> on_write;
 };
 
 struct PackSummary {

@@ -41,8 +41,8 @@ struct VerifyReport {
 
 struct VerifyOptions {
   DecodeLimits limits;
-  /// Called after each video with how many of this rank's share are done and
-  /// how many there are; on the calling thread.
+  /// Called before the first video and after each with how many of this
+  /// rank's share are done and how many there are; on the calling thread.
   std::function<void(std::int64_t done, std::int64_t total)> on_progress;
 };
 
