@@ -228,21 +228,30 @@ at::Tensor I3dResNet::forward(at::Tensor const& clips) {
   return x;
 }
 
-Size3 i3d_output_size(I3dOptions const& options, Size3 const& clip) {
-  Size3 size = shrink(clip, options.stem_kernel, options.stem_stride);
+I3dSizes i3d_sizes(I3dOptions const& options, Size3 const& clip) {
+  I3dSizes sizes;
+  sizes.stem = shrink(clip, options.stem_kernel, options.stem_stride);
+  Size3 size = sizes.stem;
   if (has_stem_pool(options))
     size = shrink(size, options.stem_pool_kernel, options.stem_pool_stride);
+  sizes.stem_pool = size;
   for (std::size_t i = 0; i < options.stages.size(); ++i) {
     if (i == 1) size[0] /= options.temporal_pool;
     std::int64_t const s = options.stages[i].spatial_stride;
     size = shrink(size, {1, 3, 3}, {1, s, s});
+    sizes.stages.push_back(size);
   }
   if (size[0] < 1 || size[1] < 1 || size[2] < 1)
     throw usage_error(
         "clips of {} frames of {} x {} pixels are too small for the motion "
         "backbone (nothing is left after its strides)",
         clip[0], clip[1], clip[2]);
-  return size;
+  return sizes;
+}
+
+Size3 i3d_output_size(I3dOptions const& options, Size3 const& clip) {
+  auto const sizes = i3d_sizes(options, clip);
+  return sizes.stages.empty() ? sizes.stem_pool : sizes.stages.back();
 }
 
 at::Tensor pool_to_grid(at::Tensor const& features, std::int64_t rows,

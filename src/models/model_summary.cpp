@@ -17,22 +17,15 @@ double product(Size3 const& size) {
 
 double real(std::int64_t n) { return static_cast<double>(n); }
 
-std::int64_t pooled(std::int64_t size, std::int64_t kernel,
-                    std::int64_t stride) {
-  return (size + 2 * (kernel / 2) - kernel) / stride + 1;
-}
-
-/// One residual block on an input of `size`, which it may halve in space.
+/// One residual block that takes `in` channels of size `before` to `after`.
 double block_macs(std::int64_t in, I3dStage const& stage, std::int64_t kernel,
-                  std::int64_t stride, Size3& size) {
-  double const before = product(size);
-  size[1] = pooled(size[1], 3, stride);
-  size[2] = pooled(size[2], 3, stride);
-  double const after = product(size), inner = real(stage.inner);
-  double macs = before * real(in) * inner * real(kernel);
-  macs += after * inner * inner * 9.0 + after * inner * real(stage.outer);
+                  std::int64_t stride, Size3 const& before,
+                  Size3 const& after) {
+  double const places = product(after), inner = real(stage.inner);
+  double macs = product(before) * real(in) * inner * real(kernel);
+  macs += places * inner * inner * 9.0 + places * inner * real(stage.outer);
   if (in != stage.outer || stride != 1)
-    macs += after * real(in) * real(stage.outer);
+    macs += places * real(in) * real(stage.outer);
   return macs;
 }
 
@@ -107,24 +100,23 @@ double vit_macs(VitOptions const& options, std::int64_t height_px,
 }
 
 double i3d_macs(I3dOptions const& options, Size3 const& clip) {
-  Size3 size;
-  for (std::size_t a = 0; a < 3; ++a)
-    size[a] = pooled(clip[a], options.stem_kernel[a], options.stem_stride[a]);
-  double macs = product(size) * 3.0 * real(options.stem_width) *
+  I3dSizes const sizes = i3d_sizes(options, clip);
+  double macs = product(sizes.stem) * 3.0 * real(options.stem_width) *
                 product(options.stem_kernel);
-  for (std::size_t a = 0; a < 3; ++a)
-    size[a] = pooled(size[a], options.stem_pool_kernel[a],
-                     options.stem_pool_stride[a]);
+  Size3 size = sizes.stem_pool;
   std::int64_t width = options.stem_width;
   for (std::size_t i = 0; i < options.stages.size(); ++i) {
-    if (i == 1) size[0] /= options.temporal_pool;
     I3dStage const& stage = options.stages[i];
+    // Time shrinks between stages only.
+    size[0] = sizes.stages[i][0];
     for (std::int64_t j = 0; j < stage.depth; ++j) {
       std::int64_t const kernel =
           stage.temporal_kernels[static_cast<std::size_t>(j) %
                                  stage.temporal_kernels.size()];
-      macs += block_macs(width, stage, kernel,
-                         j == 0 ? stage.spatial_stride : 1, size);
+      macs +=
+          block_macs(width, stage, kernel, j == 0 ? stage.spatial_stride : 1,
+                     size, sizes.stages[i]);
+      size = sizes.stages[i];
       width = stage.outer;
     }
   }

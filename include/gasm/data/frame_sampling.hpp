@@ -13,13 +13,10 @@ enum class SampleMode { train, eval };
 /// The frames a clip is seen through: `num_wanted` indices into a video of
 /// `num_frames`, ascending, one from each of num_wanted equal segments.
 ///
-/// With s = (num_frames - 1) / num_wanted, segment i runs from round(s * i)
-/// to round(s * (i + 1)), both included (SlowFast's rule for SSv2). train
-/// draws one frame of it uniformly; eval takes floor((start + end) / 2) and
-/// draws nothing. A video with fewer frames than wanted repeats frames.
-///
-/// round() is Python's: to the nearest, halves to the even neighbour, on the
-/// same doubles; so indices equal those of the public Python pipelines.
+/// Segments are those of segment_borders (video/clip_time.hpp, SlowFast's rule
+/// for SSv2). train draws one frame of each uniformly; eval takes the middle,
+/// uniform_indices, and draws nothing. A video with fewer frames than wanted
+/// repeats frames. Indices equal those of the public Python pipelines.
 /// Throws Error if num_frames < 1 or num_wanted < 1.
 std::vector<int> segment_indices(int num_frames, int num_wanted,
                                  SampleMode mode, Rng& rng);

@@ -35,8 +35,6 @@ class GasmCast : public torch::nn::Module {
                      Trace* trace = nullptr);
 
   FusionSpec const& spec() const { return spec_; }
-  bool uses_semantic() const { return semantic_ != nullptr; }
-  bool uses_motion() const { return motion_ != nullptr; }
 
  private:
   void build_head(std::int64_t dim_semantic, std::int64_t dim_motion);

@@ -69,7 +69,6 @@ class I3dResNet : public torch::nn::Module {
   at::Tensor forward(at::Tensor const& clips);
 
   I3dOptions const& options() const { return options_; }
-  std::int64_t out_channels() const { return options_.stages.back().outer; }
 
  private:
   at::Tensor pool_time(at::Tensor const& x) const;
@@ -79,8 +78,18 @@ class I3dResNet : public torch::nn::Module {
   std::vector<std::shared_ptr<I3dResStage>> stages_;
 };
 
-/// T', H', W' of the tap for clips of T frames of H x W pixels. Throws if
-/// nothing is left.
+/// T, H, W on the way through the backbone.
+struct I3dSizes {
+  Size3 stem;       ///< after its convolution
+  Size3 stem_pool;  ///< after its pool, if any
+  /// Of each stage after its first block, and so to its end.
+  std::vector<Size3> stages;
+};
+
+/// For clips of T frames of H x W pixels. Throws if nothing is left.
+I3dSizes i3d_sizes(I3dOptions const& options, Size3 const& clip);
+
+/// T', H', W' of the tap: the last of i3d_sizes.
 Size3 i3d_output_size(I3dOptions const& options, Size3 const& clip);
 
 /// features [B, C, M, H', W'] -> [B, M, rows * columns, C]: the mean over
