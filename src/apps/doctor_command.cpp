@@ -3,8 +3,8 @@
 
 #include "commands.hpp"
 #include "gasm/base/build_info.hpp"
+#include "gasm/base/host_name.hpp"
 #include "gasm/comm/mpi_info.hpp"
-#include "gasm/comm/mpi_session.hpp"
 #include "gasm/comm/run_guarded.hpp"
 #include "gasm/store/hdf5_info.hpp"
 #include "gasm/video/ffmpeg_info.hpp"

@@ -6,7 +6,10 @@
 #include <spdlog/spdlog.h>
 
 #include <atomic>
+#include <cstdio>
 #include <memory>
+#include <mutex>
+#include <string>
 
 namespace gasm {
 namespace {
@@ -17,6 +20,8 @@ struct LogState {
   int rank = 0;
   int num_ranks = 1;
   std::atomic<bool> quiet{false};
+  std::mutex status_mutex;
+  std::string status;  // what log_status shows
 
   LogState() {
     console = std::make_shared<spdlog::logger>(
@@ -31,7 +36,25 @@ LogState& state() {
   return the_state;
 }
 
+// Back to the start of the line, and what stood there goes.
+constexpr char const* kClearLine = "\r\x1b[K";
+
+void print_above_status(LogState& log, std::string const& line) {
+  std::lock_guard lock(log.status_mutex);
+  if (log.status.empty()) return log.console->info(line);
+  log.console->info(kClearLine + line);
+  std::fputs(log.status.c_str(), stderr);
+}
+
 }  // namespace
+
+void log_status(std::string_view text) {
+  auto& log = state();
+  std::lock_guard lock(log.status_mutex);
+  log.status = text;
+  std::fputs((kClearLine + log.status).c_str(), stderr);
+  std::fflush(stderr);
+}
 
 void set_log_rank(int rank, int num_ranks) {
   state().rank = rank;
@@ -69,7 +92,7 @@ void log_line(LogVoice voice, LogLevel level, std::string_view text) {
   line += text;
   bool const speaks = voice == LogVoice::rank || log.rank == 0;
   if (speaks && (level != LogLevel::info || !log.quiet))
-    log.console->info(line);
+    print_above_status(log, line);
   if (auto file = log.file) file->info(line);
 }
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "gasm/comm/mpi_session.hpp"
+#include "gasm/base/host_name.hpp"
 
 namespace gasm {
 namespace {

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include <array>
-
 #include "gasm/base/error.hpp"
 #include "gasm/base/log.hpp"
 #include "gasm/comm/collective_log.hpp"
@@ -29,12 +27,6 @@ void set_mpi_environment() {
   setenv("OMPI_MCA_fs_ufs_lock_algorithm", "3", 0);
   setenv("OMPI_MCA_fcoll", "dynamic_gen2", 0);
   setenv("HDF5_USE_FILE_LOCKING", "FALSE", 0);
-}
-
-std::string host_name() {
-  std::array<char, 256> name{};
-  if (gethostname(name.data(), name.size() - 1) != 0) return "unknown host";
-  return name.data();
 }
 
 MpiSession::MpiSession(int& argc, char**& argv) {

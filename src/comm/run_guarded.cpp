@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "failed_phase.hpp"
+#include "gasm/base/host_name.hpp"
 #include "gasm/base/log.hpp"
 #include "gasm/comm/agree.hpp"
 #include "gasm/comm/mpi_session.hpp"
@@ -57,13 +58,14 @@ std::string current_message() {
   _exit(static_cast<int>(ExitCode::aborted));
 }
 
-/// Ends the process if an orderly end takes too long: then this rank's error
-/// was not the others', and they wait elsewhere.
+/// Ends the process if an orderly end takes too long: then this rank's end is
+/// not the others', and they wait elsewhere.
 class EndTimer {
  public:
-  EndTimer(Communicator const& world, std::string message)
-      : rank_(world.rank()),
-        message_(std::move(message)),
+  /// `message` is what it says then, `code` what the process ends with.
+  EndTimer(std::string message, ExitCode code)
+      : message_(std::move(message)),
+        code_(code),
         thread_([this](std::stop_token stop) { wait(stop); }) {}
 
  private:
@@ -71,16 +73,13 @@ class EndTimer {
     std::unique_lock lock(mutex_);
     wake_.wait_for(lock, stop, kOrderlyEnd, [] { return false; });
     if (stop.stop_requested()) return;
-    log_line(LogVoice::rank, LogLevel::error,
-             fmt::format("{} (rank {}, host {}; the other ranks did not "
-                         "report the same). Aborting all ranks.",
-                         message_, rank_, host_name()));
+    log_line(LogVoice::rank, LogLevel::error, message_);
     flush_log();
-    _exit(static_cast<int>(ExitCode::aborted));
+    _exit(static_cast<int>(code_));
   }
 
-  int rank_;
   std::string message_;
+  ExitCode code_;
   std::mutex mutex_;
   std::condition_variable_any wake_;
   std::jthread thread_;
@@ -90,9 +89,23 @@ int end_in_order(MpiSession& session, std::string const& message,
                  ExitCode code) {
   log_line(LogVoice::root, LogLevel::error, message);
   flush_log();
-  EndTimer timer(session.world(), message);
+  EndTimer const timer(
+      fmt::format("{} (rank {}, host {}; the other ranks did not report the "
+                  "same). Aborting all ranks.",
+                  message, session.world().rank(), host_name()),
+      ExitCode::aborted);
   session.close();
   return static_cast<int>(code);
+}
+
+/// The others come here as soon as they are done, which may be later.
+void close_when_done(MpiSession& session) {
+  EndTimer const timer(
+      fmt::format("the other ranks did not end within {} s (rank {}, host {} "
+                  "is done). Aborting all ranks.",
+                  kOrderlyEnd.count(), session.world().rank(), host_name()),
+      ExitCode::watchdog);
+  session.close();
 }
 
 }  // namespace
@@ -106,7 +119,7 @@ int run_guarded(
     session.emplace(argc, argv);
     ExitCode const code = body(session->world());
     flush_log();
-    session->close();
+    close_when_done(*session);
     return static_cast<int>(code);
   } catch (AgreedError const& failed) {
     return end_in_order(*session, failed.what(), failed.code());

@@ -17,9 +17,9 @@
 #include "failed_phase.hpp"
 #include "gasm/base/clock.hpp"
 #include "gasm/base/exit_code.hpp"
+#include "gasm/base/host_name.hpp"
 #include "gasm/base/log.hpp"
 #include "gasm/comm/collective_log.hpp"
-#include "gasm/comm/mpi_session.hpp"
 #include "gasm/comm/status_board.hpp"
 #include "watchdog_report.hpp"
 

@@ -7,7 +7,7 @@
 
 #include "gasm/base/clock.hpp"
 #include "gasm/base/file.hpp"
-#include "host_name.hpp"
+#include "gasm/base/host_name.hpp"
 
 namespace gasm {
 namespace {
@@ -38,6 +38,7 @@ nlohmann::ordered_json to_json(Manifest const& manifest) {
   json["argv"] = manifest.argv;
   json["host"] = manifest.host;
   json["world_size"] = manifest.world_size;
+  json["num_threads"] = manifest.num_threads;
   json["config_digest"] = manifest.config_digest;
   json["data_hashes"] = manifest.data_hashes;
   json["gasm"] = {{"version", manifest.build.version},
@@ -61,6 +62,7 @@ Manifest from_json(nlohmann::json const& json) {
   manifest.argv = json.at("argv").get<std::vector<std::string>>();
   manifest.host = json.at("host");
   manifest.world_size = json.at("world_size");
+  manifest.num_threads = json.at("num_threads");
   manifest.config_digest = json.at("config_digest");
   manifest.data_hashes =
       json.at("data_hashes").get<std::map<std::string, std::string>>();
@@ -83,7 +85,7 @@ std::string to_string(RunState state) {
 Manifest make_manifest(std::vector<std::string> argv, int world_size) {
   Manifest manifest;
   manifest.argv = std::move(argv);
-  manifest.host = record_detail::host_name();
+  manifest.host = host_name();
   manifest.world_size = world_size;
   manifest.start_time = utc_timestamp();
   return manifest;

@@ -9,7 +9,7 @@
 #include <boost/crc.hpp>
 
 #include "gasm/base/clock.hpp"
-#include "host_name.hpp"
+#include "gasm/base/host_name.hpp"
 #include "proto_writer.hpp"
 
 namespace gasm {
@@ -23,12 +23,24 @@ void append_little_endian(std::string& text, std::uint64_t value,
     text += static_cast<char>((value >> (8 * i)) & 0xff);
 }
 
-// Event: 1 wall_time, 2 step, 3 file_version, 5 summary.
-// Summary: 1 value. Value: 1 tag, 2 simple_value.
+// Event: 1 wall_time, 2 step, 3 file_version, 5 summary, 7 session_log.
+// Summary: 1 value. Value: 1 tag, 2 simple_value. SessionLog: 1 status.
 std::string version_event(double time_s) {
   ProtoWriter event;
   event.add_double(1, time_s);
   event.add_bytes(3, "brain.Event:2");
+  return event.bytes();
+}
+
+// TensorBoard drops what earlier files say of this step and later ones.
+std::string restart_event(double time_s, std::int64_t step) {
+  constexpr std::int64_t kStart = 1;
+  ProtoWriter session;
+  session.add_integer(1, kStart);
+  ProtoWriter event;
+  event.add_double(1, time_s);
+  event.add_integer(2, step);
+  event.add_bytes(7, session.bytes());
   return event.bytes();
 }
 
@@ -69,16 +81,18 @@ std::string frame_record(std::string_view data) {
 }
 
 Result<TensorBoardWriter> TensorBoardWriter::open(
-    std::filesystem::path const& folder) {
+    std::filesystem::path const& folder,
+    std::optional<std::int64_t> restart_step) {
   static std::atomic<int> num_opened = 0;
   double const now_s = unix_time_s();
   auto const path = folder / fmt::format("events.out.tfevents.{:010}.{}.{}.{}",
                                          static_cast<std::int64_t>(now_s),
-                                         record_detail::host_name(), ::getpid(),
-                                         num_opened++);
+                                         host_name(), ::getpid(), num_opened++);
   auto file = FileWriter::open(path, FileWriter::Mode::truncate);
   if (!file) return tl::unexpected(file.error());
-  if (auto written = file->write(frame_record(version_event(now_s))); !written)
+  auto head = frame_record(version_event(now_s));
+  if (restart_step) head += frame_record(restart_event(now_s, *restart_step));
+  if (auto written = file->write(head); !written)
     return tl::unexpected(written.error());
   return TensorBoardWriter(*std::move(file), path);
 }

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <exception>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -40,6 +41,10 @@ template <class... Args>
 Error usage_error(fmt::format_string<Args...> text, Args&&... args) {
   return Error(fmt::format(text, std::forward<Args>(args)...), ExitCode::usage);
 }
+
+/// The Error of another library's exception: the first line of its text, for
+/// some append stack traces.
+Error error_of(std::exception const& failed);
 
 /// The text of errno, e.g. "No space left on device".
 std::string errno_text(int error_number);

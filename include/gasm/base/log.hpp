@@ -24,6 +24,11 @@ void log_to_file(std::filesystem::path const& path);
 /// Drops lines below warnings (tests and --quiet).
 void set_log_quiet(bool quiet);
 
+/// Shows `text` in the last line of the terminal until the next call, beneath
+/// the lines of the log; "" takes it away. For one process and a standard
+/// error that is a terminal.
+void log_status(std::string_view text);
+
 /// Writes out what is buffered.
 void flush_log();
 

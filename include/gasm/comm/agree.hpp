@@ -38,26 +38,29 @@ inline void agree_ok(Communicator const& comm, Result<void> const& mine) {
   agree_failures(comm, mine ? std::nullopt : std::optional(mine.error()));
 }
 
+/// What `body` returns, or the exception that it ends with.
+template <class Body>
+auto caught(Body&& body) -> Result<std::invoke_result_t<Body>> {
+  try {
+    if constexpr (std::is_void_v<std::invoke_result_t<Body>>) {
+      std::forward<Body>(body)();
+      return {};
+    } else {
+      return std::forward<Body>(body)();
+    }
+  } catch (Error const& failed) {
+    return tl::unexpected<Error>(failed);
+  } catch (std::exception const& failed) {
+    return tl::unexpected<Error>(error_of(failed));
+  }
+}
+
 /// Runs `body`, which must not communicate, and agrees on how it ended: an
 /// exception on any rank becomes the same AgreedError on all. Collective.
 template <class Body>
 auto agree_call(Communicator const& comm, Body&& body)
     -> std::invoke_result_t<Body> {
-  using T = std::invoke_result_t<Body>;
-  return agree<T>(comm, [&]() -> Result<T> {
-    try {
-      if constexpr (std::is_void_v<T>) {
-        std::forward<Body>(body)();
-        return {};
-      } else {
-        return std::forward<Body>(body)();
-      }
-    } catch (Error const& failed) {
-      return tl::unexpected<Error>(failed);
-    } catch (std::exception const& failed) {
-      return failure("{}", failed.what());
-    }
-  }());
+  return agree(comm, caught(std::forward<Body>(body)));
 }
 
 }  // namespace gasm

@@ -47,7 +47,4 @@ void set_mpi_environment();
 /// run_guarded alone.
 [[noreturn]] void abort_job(ExitCode code);
 
-/// The name of this machine. Not collective.
-std::string host_name();
-
 }  // namespace gasm

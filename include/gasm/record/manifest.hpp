@@ -32,6 +32,7 @@ struct Manifest {
   std::vector<std::string> argv;
   std::string host;
   int world_size = 1;
+  int num_threads = 1;                  ///< of arithmetic, each rank
   std::string start_time;               ///< UTC, as utc_timestamp()
   std::optional<std::string> end_time;  ///< while it runs: none
   RunState state = RunState::running;

@@ -16,6 +16,7 @@ namespace gasm {
 ///             /events.out.tfevents.*   the same for TensorBoard
 ///             /alerts.jsonl       what somebody should look at (alerts.hpp)
 ///             /checkpoints/  /eval/  /logs/rank-R.log
+///             /lock               held by the job that writes here
 class RunFolder {
  public:
   /// Names the folder; touches no disk.

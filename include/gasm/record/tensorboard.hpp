@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,8 +22,12 @@ namespace gasm {
 /// here by hand, for a protobuf library beside LibTorch's own can clash.
 class TensorBoardWriter {
  public:
-  /// Several open at once in one folder get different names.
-  static Result<TensorBoardWriter> open(std::filesystem::path const& folder);
+  /// Several open at once in one folder get different names. TensorBoard drops
+  /// what earlier files hold of `restart_step` and later ones: the run writes
+  /// them again.
+  static Result<TensorBoardWriter> open(
+      std::filesystem::path const& folder,
+      std::optional<std::int64_t> restart_step = {});
 
   /// One point of curve `tag`, e.g. "train/loss", at the present time.
   Result<void> write_scalar(std::string_view tag, std::int64_t step,

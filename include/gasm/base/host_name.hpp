@@ -3,9 +3,9 @@
 
 #include <string>
 
-namespace gasm::record_detail {
+namespace gasm {
 
 /// The name of this machine, or "unknown".
 std::string host_name();
 
-}  // namespace gasm::record_detail
+}  // namespace gasm

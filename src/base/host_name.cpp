@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "host_name.hpp"
+#include "gasm/base/host_name.hpp"
 
 #include <unistd.h>
 
 #include <array>
 
-namespace gasm::record_detail {
+namespace gasm {
 
 std::string host_name() {
   std::array<char, 256> name{};
@@ -13,4 +13,4 @@ std::string host_name() {
   return name.data();
 }
 
-}  // namespace gasm::record_detail
+}  // namespace gasm

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gasm/base/file.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <iterator>
+
+#include "support/temp_folder.hpp"
+
+namespace gasm {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+TEST(PublishFile, IsTheOldOrTheNewAtAnyFault) {
+  TempFolder const temp;
+  value_or_throw(publish_file(temp / "f", "old"));
+  bool published = false;
+  int num_failed = 0;
+  for (int n = 0; !published; ++n) {
+    ASSERT_LT(n, 20);
+    set_write_fault(n, ENOSPC);
+    auto const done = publish_file(temp / "f", "new");
+    set_write_fault(-1, 0);
+    published = done.has_value();
+    EXPECT_EQ(value_or_throw(read_text(temp / "f")), published ? "new" : "old");
+    EXPECT_EQ(std::distance(fs::directory_iterator(temp.path()), {}), 1);
+    if (done) continue;
+    ++num_failed;
+    EXPECT_THAT(done.error().what(), HasSubstr("No space left"));
+    EXPECT_THAT(done.error().what(), HasSubstr("Try to free space"));
+  }
+  EXPECT_GE(num_failed, 2);
+}
+
+TEST(FileWriter, AppendsAndTakesBack) {
+  TempFolder const temp;
+  auto file =
+      value_or_throw(FileWriter::open(temp / "f", FileWriter::Mode::append));
+  value_or_throw(file.write("one\n"));
+  value_or_throw(file.write("tw"));
+  EXPECT_EQ(file.size_bytes(), 6U);
+  value_or_throw(file.truncate(4));
+  value_or_throw(file.close());
+  auto again =
+      value_or_throw(FileWriter::open(temp / "f", FileWriter::Mode::append));
+  value_or_throw(again.write("two\n"));
+  EXPECT_EQ(value_or_throw(read_text(temp / "f")), "one\ntwo\n");
+}
+
+TEST(PublishSymlink, ReplacesTheOldOne) {
+  TempFolder const temp;
+  value_or_throw(publish_symlink(temp / "latest", "step-1"));
+  value_or_throw(publish_symlink(temp / "latest", "step-2"));
+  EXPECT_EQ(fs::read_symlink(temp / "latest"), "step-2");
+}
+
+TEST(ReadText, NamesWhatIsMissing) {
+  auto const text = read_text("/nonexistent/file");
+  ASSERT_FALSE(text);
+  EXPECT_THAT(text.error().what(), HasSubstr("/nonexistent/file"));
+}
+
+}  // namespace
+}  // namespace gasm
