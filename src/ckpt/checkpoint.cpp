@@ -81,21 +81,26 @@ std::optional<double> score_in(json const& manifest) {
   }
 }
 
-/// The steps that retention keeps.
-std::set<std::int64_t> kept_steps(std::vector<CheckpointInfo> list,
-                                  Retention const& retention) {
-  std::set<std::int64_t> kept;
+struct Kept {
+  std::set<std::int64_t> steps;
+  std::optional<std::int64_t> best;  ///< the newest of those that score most
+};
+
+/// What retention keeps of `list`, oldest first.
+Kept kept_of(std::vector<CheckpointInfo> list, Retention const& retention) {
+  Kept kept;
   auto const take = [&](int count) {
     for (std::size_t i = 0; i < list.size() && count > 0; ++i, --count)
-      kept.insert(list[i].step);
+      kept.steps.insert(list[i].step);
   };
   std::reverse(list.begin(), list.end());
-  take(retention.keep_last);
+  take(std::max(1, retention.keep_last));
   std::erase_if(list, [](auto const& info) { return !info.score; });
   std::stable_sort(list.begin(), list.end(), [](auto const& a, auto const& b) {
     return *a.score > *b.score;
   });
   take(retention.keep_best);
+  if (!list.empty() && retention.keep_best > 0) kept.best = list.front().step;
   return kept;
 }
 
@@ -159,18 +164,18 @@ Result<void> CheckpointStore::save(Checkpoint const& checkpoint,
   done = publish_symlink(folder_ / "latest", step_name(checkpoint.step));
   if (!done) return done;
 
-  auto const all = list();
-  auto const best = std::max_element(
-      all.begin(), all.end(), [](auto const& a, auto const& b) {
-        return a.score.value_or(-1) < b.score.value_or(-1);
-      });
-  if (retention.keep_best > 0 && best != all.end() && best->score) {
-    done = publish_symlink(folder_ / "best", step_name(best->step));
+  // Later steps were passed over when the run went on from an earlier one:
+  // they are no measure of what is old, and are replaced when it gets there.
+  auto all = list();
+  std::erase_if(all,
+                [&](auto const& info) { return info.step > checkpoint.step; });
+  auto const kept = kept_of(all, retention);
+  if (kept.best) {
+    done = publish_symlink(folder_ / "best", step_name(*kept.best));
     if (!done) return done;
   }
-  auto const kept = kept_steps(all, retention);
   for (auto const& info : all)
-    if (!kept.contains(info.step)) fs::remove_all(info.path, ignored);
+    if (!kept.steps.contains(info.step)) fs::remove_all(info.path, ignored);
   return {};
 }
 

@@ -50,18 +50,18 @@ class CheckpointStore {
 
   std::filesystem::path const& folder() const { return folder_; }
 
-  /// Published checkpoints by step, oldest first (manifests present; contents
-  /// not yet verified).
+  /// The step folders, oldest first; whether they are good, load() tells.
   std::vector<CheckpointInfo> list() const;
 
   /// Writes step-N.tmp-PID, publishes it, points `latest` (and `best` when the
-  /// score is the highest) to it and prunes what `retention` does not keep;
-  /// what was published before stays until then. On failure nothing that was
-  /// there is touched, and the temporary folder is removed.
+  /// score is the highest, the newest of equals) to it and prunes what
+  /// `retention` does not keep of this and earlier steps; the one just saved
+  /// stays. On failure nothing that was there is touched, and the temporary
+  /// folder is removed.
   Result<void> save(Checkpoint const& checkpoint, std::optional<double> score,
                     Retention const& retention) const;
 
-  /// Reads and verifies one (sizes, checksums).
+  /// Reads and verifies one (manifest, checksums).
   Result<Checkpoint> load(std::filesystem::path const& step_folder) const;
 
  private:

@@ -70,6 +70,28 @@ TEST_F(CheckpointTest, KeepsTheNewestAndTheBest) {
   EXPECT_EQ(fs::read_symlink(store_.folder() / "best"), "step-2");
 }
 
+TEST_F(CheckpointTest, TheNewestOfEqualsIsTheBest) {
+  for (int step = 1; step <= 4; ++step) save(step, 1.0);
+  save(5, 0.5);
+  EXPECT_EQ(fs::read_symlink(store_.folder() / "best"), "step-4");
+  EXPECT_EQ(steps(store_), (std::vector<std::int64_t>{4, 5}));
+  save(6);
+  EXPECT_TRUE(fs::exists(store_.folder() / "best/manifest.json"));
+}
+
+TEST_F(CheckpointTest, LaterStepsThatWerePassedOverCountNowhere) {
+  Retention const retention{.keep_last = 1, .keep_best = 1};
+  save(90, {}, retention);
+  fs::create_directories(step_path(100));  // damaged: passed over
+  save(95, {}, retention);
+  EXPECT_EQ(steps(store_), (std::vector<std::int64_t>{95, 100}));
+  EXPECT_EQ(load_newest_checkpoint(self_, store_)->step, 95);
+  EXPECT_EQ(fs::read_symlink(store_.folder() / "latest"), "step-95");
+  save(100, {}, retention);
+  EXPECT_EQ(load_newest_checkpoint(self_, store_)->step, 100);
+  EXPECT_EQ(steps(store_), (std::vector<std::int64_t>{100}));
+}
+
 TEST_F(CheckpointTest, DamagedOnesArePassedOver) {
   Retention const retention{.keep_last = 9, .keep_best = 1};
   for (int step = 1; step <= 5; ++step) save(step, {}, retention);
