@@ -12,6 +12,8 @@
 #include "gasm/comm/run_guarded.hpp"
 #include "gasm/store/clip_store.hpp"
 #include "gasm/train/train.hpp"
+#include "output_file.hpp"
+#include "progress.hpp"
 #include "run_options.hpp"
 
 namespace gasm {
@@ -55,22 +57,35 @@ std::string worst_classes(EvalResult const& result,
 
 std::string summary(EvalResult const& result, std::string const& data,
                     std::vector<std::string> const& names) {
-  auto const interval = [&](double p) {
-    return 100.0 * binomial_half_width(p, result.num_clips);
+  auto const share = [&](double p) {
+    auto const interval = wilson_interval(p, result.num_clips);
+    return fmt::format("{:.2f} % [{:.2f}, {:.2f}]", 100.0 * p,
+                       100.0 * interval.low, 100.0 * interval.high);
   };
   return fmt::format(
       "{}: {} clips, {} could not be decoded\n"
-      "top-1 {:.2f} % +- {:.2f}   top-5 {:.2f} % +- {:.2f}   (99 % intervals)\n"
+      "top-1 {}   top-5 {}   (99 % intervals)\n"
       "loss {:.9g}\n{}",
-      data, result.num_clips, result.num_bad, 100.0 * result.top1,
-      interval(result.top1), 100.0 * result.top5, interval(result.top5),
-      result.loss, worst_classes(result, names));
+      data, result.num_clips, result.num_bad, share(result.top1),
+      share(result.top5), result.loss, worst_classes(result, names));
 }
 
 ExitCode run(Communicator const& world, EvalWords const& words) {
   auto const config = read_config(world, words.config);
   auto const data = words.data.empty() ? config.data.val : words.data;
-  auto const result = evaluate_run(world, config, words.checkpoint, words.data);
+  agree_call(world, [&] {
+    if (!world.is_root() || words.json.empty()) return;
+    check_output("--json", words.json);
+    refuse_same_file("--json", words.json,
+                     {words.config.path, words.checkpoint, data});
+  });
+  Progress progress(
+      "evaluate", "micro-batches",
+      world.is_root() ? Progress::Voice::speaks : Progress::Voice::silent);
+  auto const result = evaluate_run(
+      world, config, words.checkpoint, words.data,
+      [&](auto, auto done, auto total) { progress.update(done, total); });
+  progress.clear();
   agree_call(world, [&] {
     if (!world.is_root()) return;
     auto const names = value_or_throw(ClipStore::open(data)).classes();

@@ -2,36 +2,43 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
-
-#include "gasm/base/clock.hpp"
 
 namespace gasm {
 
 /// "synth: 120 of 900 clips, 35.2 a second, 22 s left", for one process that
-/// speaks: rewritten in place on a terminal, a line every ten seconds
-/// elsewhere. Goes to standard error.
+/// speaks: a status line that is rewritten in place on a terminal (log.hpp), a
+/// line every ten seconds elsewhere. Goes to standard error.
 class Progress {
  public:
-  /// `what`: "synth"; `unit`: "clips". A silent one prints nothing.
-  enum class Voice { speaks, silent };
+  enum class Voice { speaks, speaks_on_terminal, silent };
+  /// `what`: "synth"; `unit`: "clips".
   Progress(std::string what, std::string unit, Voice voice);
-  ~Progress();
+  ~Progress() { clear(); }
   Progress(Progress const&) = delete;
   Progress& operator=(Progress const&) = delete;
 
+  /// `done` smaller than before, or the first: the rate counts from here.
   void update(std::int64_t done, std::int64_t total);
+  /// Takes the status line away.
+  void clear();
 
  private:
-  std::string line(std::int64_t done, std::int64_t total) const;
+  struct Start {
+    double time_s;
+    std::int64_t done;
+  };
+  std::string line(double now_s, std::int64_t done, std::int64_t total) const;
 
   std::string what_;
   std::string unit_;
   Voice voice_;
   bool is_terminal_;
   bool has_line_ = false;
-  double start_s_ = monotonic_s();
-  double last_s_ = monotonic_s();
+  std::optional<Start> start_;
+  std::int64_t last_done_ = 0;
+  double last_s_ = 0.0;
 };
 
 }  // namespace gasm

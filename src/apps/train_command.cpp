@@ -7,6 +7,7 @@
 #include "gasm/base/log.hpp"
 #include "gasm/comm/run_guarded.hpp"
 #include "gasm/config/load.hpp"
+#include "progress.hpp"
 #include "run_options.hpp"
 
 namespace gasm {
@@ -19,11 +20,15 @@ struct TrainOptions {
 };
 
 void report(RunConfig const& config, TrainOutcome const& outcome) {
-  log_info("{} after step {}: best top-1 {:.2f} %, {:.1f} s",
+  log_info("{} after step {}{}, {:.1f} s",
            outcome.code == ExitCode::done ? "done"
                                           : "stopped, start again to "
                                             "go on,",
-           outcome.step, 100.0 * outcome.best_top1, outcome.train_s);
+           outcome.step,
+           outcome.best_top1 ? fmt::format(": best top-1 {:.2f} %",
+                                           100.0 * *outcome.best_top1)
+                             : "",
+           outcome.train_s);
   print(fmt::format("Run folder: {}/{}", config.run.dir, config.run.name));
 }
 
@@ -40,7 +45,16 @@ ExitCode run(Communicator const& world, TrainOptions const& options,
     if (world.is_root()) print(text);
     return ExitCode::done;
   }
-  auto const outcome = train(world, config, argv);
+  // The curve is lines of its own; between them a terminal shows how far it is.
+  auto const voice = world.is_root() ? Progress::Voice::speaks_on_terminal
+                                     : Progress::Voice::silent;
+  Progress training("train", "steps", voice);
+  Progress validation("validate", "micro-batches", voice);
+  auto const outcome =
+      train(world, config, argv, [&](auto what, auto done, auto total) {
+        (what == "train" ? training : validation).update(done, total);
+      });
+  training.clear();
   if (world.is_root()) report(config, outcome);
   return outcome.code;
 }

@@ -106,7 +106,9 @@ Result<std::int64_t> ClipLoader::load_clip(std::int64_t sample,
   std::vector<std::byte> read;
   std::span<std::byte const> file;
   if (resident_ != nullptr) {
-    file = resident_->bytes(sample);
+    auto const bytes = resident_->bytes(sample);
+    if (!bytes) return tl::unexpected(bytes.error());
+    file = *bytes;
   } else {
     auto bytes = store_.bytes(sample);
     if (!bytes) return tl::unexpected(bytes.error());
@@ -183,13 +185,26 @@ std::int64_t ClipLoader::num_bad() const {
   return static_cast<std::int64_t>(bad_.size());
 }
 
+bool ClipLoader::is_within_budget(std::int64_t num_bad) const {
+  return static_cast<double>(num_bad) <=
+         options_.max_bad_fraction * static_cast<double>(store_.size());
+}
+
+Result<void> ClipLoader::check_budget(std::int64_t num_bad) const {
+  if (is_within_budget(num_bad)) return {};
+  return failure(
+      "{} of {} clips of {} cannot be decoded, more than "
+      "data.max_bad_fraction = {} allows (the ranks' warnings name them). Try "
+      "gasm data verify on the videos and pack them again",
+      num_bad, store_.size(), store_.path().string(),
+      options_.max_bad_fraction);
+}
+
 void ClipLoader::note_bad(std::int64_t sample, Error const& why) const {
   std::lock_guard lock(mutex_);
   if (!bad_.insert(sample).second) return;
   log_rank_warn("clip {} is left out: {}", store_.info(sample).id, why.what());
-  double const budget =
-      options_.max_bad_fraction * static_cast<double>(store_.size());
-  if (static_cast<double>(bad_.size()) <= budget) return;
+  if (is_within_budget(static_cast<std::int64_t>(bad_.size()))) return;
   std::vector<std::string> ids;
   for (auto bad : bad_)
     if (ids.size() < kMostNamed) ids.push_back(store_.info(bad).id);

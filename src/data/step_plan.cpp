@@ -18,7 +18,9 @@ std::int64_t divide_up(std::int64_t a, std::int64_t b) {
 std::int64_t num_micro_batches(std::int64_t num_samples,
                                std::int64_t micro_batch) {
   GASM_ASSERT(num_samples >= 0 && micro_batch >= 1);
-  return divide_up(num_samples, micro_batch);
+  auto const num = divide_up(num_samples, micro_batch);
+  bool const leaves_one = micro_batch > 1 && num > 1 && num_samples / num < 2;
+  return leaves_one ? num - 1 : num;
 }
 
 Slice micro_batch_slice(std::int64_t num_samples, std::int64_t num_micro,
@@ -44,7 +46,10 @@ BatchPlan::BatchPlan(BatchPlanOptions const& options) : options_(options) {
 }
 
 std::int64_t BatchPlan::steps_per_epoch() const {
-  return divide_up(options_.num_samples, options_.global_batch);
+  auto const num = divide_up(options_.num_samples, options_.global_batch);
+  bool const leaves_one =
+      num > 1 && options_.num_samples % options_.global_batch == 1;
+  return leaves_one ? num - 1 : num;
 }
 
 StepPlan BatchPlan::at(std::int64_t step) const {
@@ -52,9 +57,11 @@ StepPlan BatchPlan::at(std::int64_t step) const {
   StepPlan plan;
   plan.step = step;
   plan.epoch = step / steps_per_epoch();
-  plan.positions.begin = step % steps_per_epoch() * options_.global_batch;
-  plan.positions.end = std::min(plan.positions.begin + options_.global_batch,
-                                options_.num_samples);
+  auto const in_epoch = step % steps_per_epoch();
+  plan.positions.begin = in_epoch * options_.global_batch;
+  plan.positions.end = in_epoch + 1 == steps_per_epoch()
+                           ? options_.num_samples
+                           : plan.positions.begin + options_.global_batch;
   plan.num_micro = num_micro_batches(plan.num_samples(), options_.micro_batch);
   return plan;
 }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gasm/eval/evaluate.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -98,8 +96,15 @@ EvalResult summarise(Tally& tally, int num_classes) {
 
 }  // namespace
 
-double binomial_half_width(double p, std::int64_t num, double z) {
-  return num > 0 ? z * std::sqrt(p * (1 - p) / static_cast<double>(num)) : 1.0;
+Interval wilson_interval(double share, std::int64_t num) {
+  if (num <= 0) return {};
+  constexpr double z = 2.5758293035489004;  // 99 % of a normal distribution
+  auto const n = static_cast<double>(num);
+  double const scale = 1 / (1 + z * z / n);
+  double const centre = scale * (share + z * z / (2 * n));
+  double const half =
+      scale * z * std::sqrt(share * (1 - share) / n + z * z / (4 * n * n));
+  return {std::max(0.0, centre - half), std::min(1.0, centre + half)};
 }
 
 EvalResult evaluate(Communicator const& comm, Collective& collective,
@@ -120,33 +125,42 @@ EvalResult evaluate(Communicator const& comm, Collective& collective,
 
   bool const was_training = model.is_training();
   model.train(false);
-  agree_call(comm, [&] {
+  bool const stopped = agree_call(comm, [&] {
     torch::NoGradGuard no_grad;
+    std::int64_t num_done = 0;
     auto const batches = prefetch_clips(
         loader, plan, {0, 1}, comm.rank(), comm.size(),
         {.num_threads = options.num_threads, .depth = 2 * options.num_threads});
     while (auto batch = batches->next()) {
+      if (options.should_stop && options.should_stop()) return true;
       Tally tally(num_classes);
       count_micro_batch(model.forward(batch->clips), *batch, tally);
       sum.add_leaf(tally.values());
-      if (options.on_progress)
-        options.on_progress(
-            fmt::format("evaluate {} of {}", batch->index + 1, num_leaves));
+      if (options.on_progress) options.on_progress(++num_done, mine.size());
     }
+    return false;
   });
   model.train(was_training);
+  if (comm.all_reduce_max(std::int64_t{stopped}) > 0)
+    return {.is_complete = false};
   collective.reduce(sum, total.values());
-  return summarise(total, num_classes);
+  auto result = summarise(total, num_classes);
+  // The same numbers on all ranks, and so the same error.
+  if (auto const fine = loader.check_budget(result.num_bad); !fine)
+    throw AgreedError(fine.error());
+  return result;
 }
 
 std::string eval_json(EvalResult const& result,
                       std::vector<std::string> const& class_names) {
   nlohmann::ordered_json classes = nlohmann::ordered_json::object();
-  for (std::size_t k = 0; k < result.classes.size(); ++k) {
+  // A model may have more classes than the data: those have no clips.
+  auto const num_named = std::min(result.classes.size(), class_names.size());
+  for (std::size_t k = 0; k < num_named; ++k) {
     auto const& row = result.classes[k];
     auto const num =
         static_cast<double>(std::max<std::int64_t>(1, row.num_clips));
-    classes[class_names.at(k)] = {
+    classes[class_names[k]] = {
         {"clips", row.num_clips},
         {"top1", static_cast<double>(row.num_top1) / num},
         {"top5", static_cast<double>(row.num_top5) / num}};

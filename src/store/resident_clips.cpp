@@ -19,13 +19,19 @@ Result<ResidentClips> ResidentClips::load(ClipStore const& store) {
   if (auto done = store.file_.read(store.data_start_, all); !done)
     return tl::unexpected(done.error());
   for (std::int64_t i = 0; i < store.size(); ++i)
-    if (auto done = store.check_bytes(i, resident.bytes(i)); !done)
-      return tl::unexpected(done.error());
+    if (auto done = store.check_bytes(i, resident.slice(i)); !done)
+      resident.changed_.emplace(i, done.error());
   return resident;
 }
 
-std::span<std::byte const> ResidentClips::bytes(std::int64_t i) const {
+Result<std::span<std::byte const>> ResidentClips::bytes(std::int64_t i) const {
   GASM_ASSERT(i >= 0 && i < size());
+  if (auto const found = changed_.find(i); found != changed_.end())
+    return tl::unexpected(found->second);
+  return slice(i);
+}
+
+std::span<std::byte const> ResidentClips::slice(std::int64_t i) const {
   auto const start = offsets_[static_cast<std::size_t>(i)];
   auto const end = offsets_[static_cast<std::size_t>(i) + 1];
   return {data_.get() + start, end - start};

@@ -8,8 +8,8 @@ namespace gasm {
 
 /// The one place where tests make a rank fail: the environment variable
 /// GASM_TEST_FAULT="KIND:RANK:PHASE[:STEP]" makes that rank fail when it
-/// reaches that phase (and step). KIND: throw, exit, kill or hang. Without the
-/// variable it does nothing.
+/// reaches that phase (and step). KIND: throw, exit, kill, hang, or signal
+/// (SIGUSR1). Without the variable it does nothing.
 void fault_point(int rank, std::string_view phase, std::int64_t step = 0);
 
 }  // namespace gasm

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gradient_sum.hpp"
 
+#include <cmath>
+
 namespace gasm {
 namespace {
 
 // Views start at cache lines: kernels may round differently by alignment.
 constexpr std::int64_t kAlignment = 16;
+
+// The last values of a leaf: loss, hits, bad clips.
+constexpr std::int64_t kNumCounts = 3;
 
 std::span<float> values_of(at::Tensor const& flat) {
   return {flat.data_ptr<float>(), static_cast<std::size_t>(flat.numel())};
@@ -27,7 +32,7 @@ GradientSum::GradientSum(std::vector<ParameterInfo> const& parameters,
     num_gradient_values_ +=
         (info.parameter.numel() + kAlignment - 1) / kAlignment * kAlignment;
   }
-  auto const num_values = num_gradient_values_ + num_statistics_ + 2;
+  auto const num_values = num_gradient_values_ + num_statistics_ + kNumCounts;
   leaf_ = at::zeros({num_values});
   total_ = at::zeros({num_values});
   for (std::size_t i = 0; i < parameters.size(); ++i) {
@@ -46,26 +51,28 @@ void GradientSum::begin_step(std::int64_t num_micro, std::int64_t num_samples,
 }
 
 void GradientSum::add_micro_batch(at::Tensor const& loss_sum,
-                                  std::int64_t num_clips,
-                                  std::int64_t num_top1) {
+                                  MicroBatchCounts const& counts) {
   leaf_.zero_();
   (loss_sum / num_samples_).backward();
   torch::NoGradGuard no_grad;
   if (num_statistics_ > 0)
     leaf_.narrow(0, num_gradient_values_, num_statistics_)
         .copy_(batch_statistics(norms_))
-        .mul_(static_cast<double>(num_clips) / num_samples_);
-  auto const values = values_of(leaf_);
-  values[values.size() - 2] = loss_sum.item<float>();
-  values[values.size() - 1] = static_cast<float>(num_top1);
-  sum_->add_leaf(values);
+        .mul_(static_cast<double>(counts.num_clips) / num_samples_);
+  auto const last = values_of(leaf_).last<kNumCounts>();
+  last[0] = loss_sum.item<float>();
+  last[1] = static_cast<float>(counts.num_top1);
+  last[2] = static_cast<float>(counts.num_bad);
+  sum_->add_leaf(values_of(leaf_));
 }
 
 StepSums GradientSum::finish_step(Collective& collective) {
   auto const values = values_of(total_);
   collective.reduce(*sum_, values);
-  return {values[values.size() - 2] / num_samples_,
-          values[values.size() - 1] / num_samples_};
+  auto const last = values.last<kNumCounts>();
+  return {.loss = last[0] / num_samples_,
+          .top1 = last[1] / num_samples_,
+          .num_bad = std::lround(last[2])};
 }
 
 at::Tensor GradientSum::flat_gradient() const {

@@ -17,6 +17,14 @@ namespace gasm {
 struct StepSums {
   double loss = 0.0;  ///< mean over the clips of the global batch
   double top1 = 0.0;
+  std::int64_t num_bad = 0;  ///< clips that a substitute stood in for
+};
+
+/// What a micro-batch counts.
+struct MicroBatchCounts {
+  std::int64_t num_clips = 0;
+  std::int64_t num_top1 = 0;  ///< hits
+  std::int64_t num_bad = 0;
 };
 
 /// The sum over all micro-batches of a step, on any number of ranks, of
@@ -36,8 +44,8 @@ class GradientSum {
                   std::int64_t first_micro, std::int64_t num_mine);
   /// Forward and loss are done: runs backward and adds this micro-batch.
   /// `loss_sum`: summed over its clips.
-  void add_micro_batch(at::Tensor const& loss_sum, std::int64_t num_clips,
-                       std::int64_t num_top1);
+  void add_micro_batch(at::Tensor const& loss_sum,
+                       MicroBatchCounts const& counts);
   /// Exchanges. Collective.
   StepSums finish_step(Collective& collective);
 
@@ -52,7 +60,7 @@ class GradientSum {
   std::vector<BatchNorm*> norms_;
   std::int64_t num_gradient_values_ = 0;
   std::int64_t num_statistics_ = 0;
-  at::Tensor leaf_;   // [gradients | statistics | loss, top1]
+  at::Tensor leaf_;   // [gradients | statistics | loss, top1, bad]
   at::Tensor total_;  // the same, summed
   std::vector<at::Tensor> gradients_;
   std::map<std::int64_t, TreeSum> sums_;  // by number of micro-batches

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run_log.hpp"
 
+#include <fmt/format.h>
+
 #include "gasm/base/clock.hpp"
 #include "gasm/base/log.hpp"
+#include "gasm/record/alerts.hpp"
 
 namespace gasm {
 
@@ -18,7 +21,9 @@ Result<RunLog> RunLog::open(Communicator const& world, RunFolder const& folder,
   if (!metrics) return tl::unexpected(metrics.error());
   log.metrics_ = *std::move(metrics);
   if (config.log.tensorboard) {
-    auto tensorboard = TensorBoardWriter::open(folder.root());
+    auto tensorboard = TensorBoardWriter::open(
+        folder.root(),
+        resume_step ? std::optional(*resume_step + 1) : std::nullopt);
     if (!tensorboard) return tl::unexpected(tensorboard.error());
     log.tensorboard_ = *std::move(tensorboard);
   }
@@ -42,16 +47,18 @@ Result<void> RunLog::write_step(StepReport const& report) {
       "{:.1f} clips/s",
       report.step, report.epoch, report.loss, 100 * report.top1, report.lr,
       report.clips_per_s);
-  return write_line({.time_s = 0.0,
-                     .step = report.step,
-                     .epoch = report.epoch,
-                     .split = "train",
-                     .values = {{"loss", report.loss},
-                                {"top1", report.top1},
-                                {"lr", report.lr},
-                                {"grad_norm", report.grad_norm},
-                                {"clips_per_s", report.clips_per_s},
-                                {"data_wait", report.data_wait_fraction}}});
+  return write_line(
+      {.time_s = 0.0,
+       .step = report.step,
+       .epoch = report.epoch,
+       .split = "train",
+       .values = {{"loss", report.loss},
+                  {"top1", report.top1},
+                  {"lr", report.lr},
+                  {"grad_norm", report.grad_norm},
+                  {"num_bad", static_cast<double>(report.num_bad)},
+                  {"clips_per_s", report.clips_per_s},
+                  {"data_wait", report.data_wait_fraction}}});
 }
 
 Result<void> RunLog::write_eval(std::int64_t step, double epoch,
@@ -62,14 +69,31 @@ Result<void> RunLog::write_eval(std::int64_t step, double epoch,
       step, epoch, result.loss, 100 * result.top1, 100 * result.top5,
       result.num_clips,
       result.num_bad > 0 ? fmt::format(", {} bad", result.num_bad) : "");
-  return write_line({.time_s = 0.0,
-                     .step = step,
-                     .epoch = epoch,
-                     .split = "val",
-                     .values = {{"loss", result.loss},
-                                {"top1", result.top1},
-                                {"top5", result.top5},
-                                {"mean_class_top1", result.mean_class_top1}}});
+  return write_line(
+      {.time_s = 0.0,
+       .step = step,
+       .epoch = epoch,
+       .split = "val",
+       .values = {{"loss", result.loss},
+                  {"top1", result.top1},
+                  {"top5", result.top5},
+                  {"mean_class_top1", result.mean_class_top1},
+                  {"num_bad", static_cast<double>(result.num_bad)}}});
+}
+
+Result<void> RunLog::alert(std::int64_t step, std::string const& kind,
+                           std::string const& text) {
+  if (!metrics_) return {};
+  return append_alert(folder_.alerts(),
+                      {.step = step, .kind = kind, .text = text});
+}
+
+Result<void> RunLog::alert_bad_clips(std::int64_t step, std::string_view what,
+                                     std::int64_t num_bad) {
+  return alert(step, "bad_sample",
+               fmt::format("{} {} clip{} could not be decoded at step {} (the "
+                           "logs name them).",
+                           num_bad, what, num_bad == 1 ? "" : "s", step));
 }
 
 Result<void> RunLog::sync() {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -26,6 +27,7 @@ struct StepReport {
   double top1 = 0.0;
   double lr = 0.0;
   double grad_norm = 0.0;
+  std::int64_t num_bad = 0;  ///< clips that a substitute stood in for
   double clips_per_s = 0.0;
   double data_wait_fraction = 0.0;  ///< of the step's time, of this rank
 };
@@ -43,6 +45,11 @@ class RunLog {
   Result<void> write_step(StepReport const& report);
   Result<void> write_eval(std::int64_t step, double epoch,
                           EvalResult const& result);
+  Result<void> alert(std::int64_t step, std::string const& kind,
+                     std::string const& text);
+  /// That `num_bad` clips could not be decoded.
+  Result<void> alert_bad_clips(std::int64_t step, std::string_view what,
+                               std::int64_t num_bad);
   /// Before a checkpoint that relies on the curve.
   Result<void> sync();
   Result<void> finish(RunState state, std::string const& message);

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "fault.hpp"
 #include "gasm/base/log.hpp"
 #include "gasm/ckpt/safetensors.hpp"
 #include "gasm/comm/agree.hpp"
@@ -48,6 +49,15 @@ bool is_resident(StoreMode mode, ClipStore const& store) {
                                          store.total_bytes() <= kResidentBytes);
 }
 
+void check_same_classes(ClipSource const& train_data,
+                        ClipSource const& val_data) {
+  if (train_data.store->classes() != val_data.store->classes())
+    throw usage_error(
+        "{} and {} have different classes (packed with different labels.json). "
+        "Try to pack both from one labels folder",
+        train_data.store->path().string(), val_data.store->path().string());
+}
+
 void load_backbone(torch::nn::Module& backbone, TensorMap const& tensors,
                    std::string const& path) {
   for (auto const& name : load_named_tensors(backbone, tensors, path))
@@ -57,7 +67,10 @@ void load_backbone(torch::nn::Module& backbone, TensorMap const& tensors,
 }  // namespace
 
 ClipSource open_clips(Communicator const& world, RunConfig const& config,
-                      std::string const& path, SampleMode mode) {
+                      Watchdog& watchdog, std::string const& path,
+                      SampleMode mode) {
+  Phase const phase(watchdog, "open " + path, config.train.watchdog_s);
+  fault_point(world.rank(), "open");
   return agree_call(world, [&] {
     ClipSource source;
     source.store = std::make_unique<ClipStore>(
@@ -71,6 +84,26 @@ ClipSource open_clips(Communicator const& world, RunConfig const& config,
         source.resident.get());
     return source;
   });
+}
+
+TrainingData open_training_data(Communicator const& world,
+                                RunConfig const& config, Watchdog& watchdog) {
+  TrainingData data;
+  data.train =
+      open_clips(world, config, watchdog, config.data.train, SampleMode::train);
+  data.val =
+      open_clips(world, config, watchdog, config.data.val, SampleMode::eval);
+  check_same_classes(data.train, data.val);
+  data.num_classes = num_classes_of(config, *data.train.store);
+  return data;
+}
+
+BatchPlan make_batch_plan(RunConfig const& config, TrainingData const& data) {
+  return BatchPlan({.num_samples = data.train.size(),
+                    .global_batch = config.train.global_batch,
+                    .micro_batch = config.train.micro_batch,
+                    .seed = config.run.seed,
+                    .order = SampleOrder::shuffled});
 }
 
 int num_classes_of(RunConfig const& config, ClipStore const& store) {
@@ -87,10 +120,14 @@ int num_classes_of(RunConfig const& config, ClipStore const& store) {
 
 std::shared_ptr<VideoModel> build_model(Communicator const& world,
                                         RunConfig const& config,
-                                        int num_classes) {
+                                        Watchdog& watchdog, int num_classes,
+                                        FirstWeights weights) {
+  Phase const phase(watchdog, "build model", config.train.watchdog_s);
+  fault_point(world.rank(), "build");
   return agree_call(world, [&] {
     auto model = make_video_model(config.model, config.data.sampling.frames,
                                   num_classes, config.run.seed);
+    if (weights == FirstWeights::seeded) return model;
     auto const& semantic = config.model.semantic.weights;
     if (semantic && model->semantic_backbone()) {
       auto const file = value_or_throw(read_safetensors(*semantic));

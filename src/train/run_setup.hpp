@@ -7,8 +7,10 @@
 #include <vector>
 
 #include "gasm/comm/communicator.hpp"
+#include "gasm/comm/watchdog.hpp"
 #include "gasm/config/run_config.hpp"
 #include "gasm/data/clip_loader.hpp"
+#include "gasm/data/step_plan.hpp"
 #include "gasm/models/model_summary.hpp"
 #include "gasm/models/video_model.hpp"
 #include "gasm/store/clip_store.hpp"
@@ -28,17 +30,38 @@ struct ClipSource {
 /// Opens `path` on every rank. The same AgreedError on all ranks if one
 /// cannot. Collective.
 ClipSource open_clips(Communicator const& world, RunConfig const& config,
-                      std::string const& path, SampleMode mode);
+                      Watchdog& watchdog, std::string const& path,
+                      SampleMode mode);
+
+/// What a training learns from and is measured on.
+struct TrainingData {
+  ClipSource train;
+  ClipSource val;
+  int num_classes = 0;
+};
+
+/// Opens data.train and data.val. A usage error if their classes are not the
+/// same, or are more than the configuration's. Collective.
+TrainingData open_training_data(Communicator const& world,
+                                RunConfig const& config, Watchdog& watchdog);
+
+/// The order in which a training sees its clips.
+BatchPlan make_batch_plan(RunConfig const& config, TrainingData const& data);
 
 /// Classes of the configuration, or of the data where it names none. An Error
 /// if the two contradict each other.
 int num_classes_of(RunConfig const& config, ClipStore const& store);
 
-/// The model with its first weights: from the seed, and from the files that
-/// the configuration names for the backbones. Collective.
+enum class FirstWeights {
+  seeded,      ///< drawn from run.seed: a checkpoint replaces them all
+  pretrained,  ///< and from the files that the configuration names
+};
+
+/// The model with its first weights. Collective.
 std::shared_ptr<VideoModel> build_model(Communicator const& world,
                                         RunConfig const& config,
-                                        int num_classes);
+                                        Watchdog& watchdog, int num_classes,
+                                        FirstWeights weights);
 
 /// The share of optim.lr at which each parameter learns.
 std::vector<double> lr_scales(RunConfig const& config,

@@ -17,14 +17,6 @@
 namespace gasm {
 namespace {
 
-BatchPlanOptions plan_options(TrainParts const& parts) {
-  return {.num_samples = parts.train_data.size(),
-          .global_batch = parts.config.train.global_batch,
-          .micro_batch = parts.config.train.micro_batch,
-          .seed = parts.config.run.seed,
-          .order = SampleOrder::shuffled};
-}
-
 PrefetchOptions prefetch_options(RunConfig const& config) {
   return {.num_threads = config.data.threads, .depth = 2 + config.data.threads};
 }
@@ -33,7 +25,7 @@ PrefetchOptions prefetch_options(RunConfig const& config) {
 
 TrainLoop::TrainLoop(TrainParts parts)
     : parts_(std::move(parts)),
-      plan_(plan_options(parts_)),
+      plan_(make_batch_plan(parts_.config, parts_.data)),
       length_(run_length(parts_.config, plan_.steps_per_epoch())),
       parameters_(parameter_groups(parts_.model)),
       norms_(collect_batch_norms(parts_.model)),
@@ -44,7 +36,9 @@ TrainLoop::TrainLoop(TrainParts parts)
                                           : make_self_collective()),
       checkpoints_(parts_.folder.checkpoints()),
       identity_{experiment_digest(parts_.config),
-                to_hex(parts_.train_data.store->data_hash())} {}
+                to_hex(parts_.data.train.store->data_hash()),
+                to_hex(parts_.data.val.store->data_hash()),
+                classes_hash(parts_.data.train.store->classes())} {}
 
 double TrainLoop::epoch() const {
   return static_cast<double>(state_.step) /
@@ -56,12 +50,17 @@ std::optional<std::int64_t> TrainLoop::resume() {
                     parts_.config.train.watchdog_s);
   fault_point(parts_.world.rank(), "load");
   auto const mode = parts_.config.checkpoint.resume;
-  auto const found = load_newest_checkpoint(parts_.world, checkpoints_);
-  if (found && mode == ResumeMode::never)
+  std::int64_t num_there =
+      parts_.world.is_root()
+          ? static_cast<std::int64_t>(checkpoints_.list().size())
+          : 0;
+  parts_.world.broadcast(num_there);
+  if (num_there > 0 && mode == ResumeMode::never)
     throw usage_error(
         "{} has checkpoints (checkpoint.resume is never). Try another "
         "run.name, or checkpoint.resume: auto",
         checkpoints_.folder().string());
+  auto const found = load_newest_checkpoint(parts_.world, checkpoints_);
   if (!found && mode == ResumeMode::must)
     throw usage_error(
         "{} has no good checkpoint (checkpoint.resume is must). Try "
@@ -71,81 +70,45 @@ std::optional<std::int64_t> TrainLoop::resume() {
   state_ = agree_call(parts_.world, [&] {
     return restore_checkpoint(*found, identity_, parts_.model, optimizer_);
   });
-  saved_step_ = resumed_step_ = state_.step;
   log_info("resumed from step {} of {}", state_.step, length_.total_steps);
   return state_.step;
 }
 
 TrainOutcome TrainLoop::run(RunLog& log) {
-  Phase const phase(parts_.watchdog, "train", parts_.config.train.watchdog_s);
   auto const& config = parts_.config;
+  Phase const phase(parts_.watchdog, "train", config.train.watchdog_s);
   double const start_s = monotonic_s();
-  saved_s_ = start_s;
-  double logged_s = start_s;
-  double logged_wait_s = 0.0;
-  std::int64_t logged_clips = 0;
+  saved_s_ = pace_.since_s = start_s;
   auto const batches = prefetch_clips(
-      *parts_.train_data.loader, plan_, {state_.step, length_.total_steps},
+      *parts_.data.train.loader, plan_, {state_.step, length_.total_steps},
       parts_.world.rank(), parts_.world.size(), prefetch_options(config));
   parts_.model.train();
+  // Started again with what ended it before: there is nothing to do.
+  stop_agreed_ =
+      config.train.stop_after && state_.step >= *config.train.stop_after;
+  // Stopped between a step and its validation.
+  if (is_evaluation_due() && !stop_agreed_) validate(log);
 
-  while (state_.step < length_.total_steps && !state_.ended_early &&
-         !stop_agreed_) {
+  while (has_steps_left() && !stop_agreed_) {
     auto const plan = plan_.at(state_.step);
-    Result<void> mine;
-    try {
-      run_micro_batches(plan, *batches);
-    } catch (std::exception const& failed) {
-      mine = failure("{}", failed.what());
-    }
-    agree_on_step(mine);
-    auto const sums = update(plan);
-    logged_clips += plan.num_samples();
-    parts_.watchdog.progress(fmt::format("train step {}", state_.step));
+    agree_on_step(caught([&] { run_micro_batches(plan, *batches); }));
+    auto const sums = update(plan, log);
+    record(plan, sums, *batches, log);
 
-    bool const is_last = state_.step == length_.total_steps;
-    Result<void> logged;
-    if (state_.step % config.log.every_steps == 0 || is_last || stop_agreed_) {
-      double const now_s = monotonic_s();
-      double const wait_s = batches->stats().data_wait_s;
-      logged =
-          log.write_step({.step = state_.step,
-                          .epoch = epoch(),
-                          .loss = sums.loss,
-                          .top1 = sums.top1,
-                          .lr = lr_,
-                          .grad_norm = grad_norm_,
-                          .clips_per_s = static_cast<double>(logged_clips) /
-                                         (now_s - logged_s),
-                          .data_wait_fraction =
-                              (wait_s - logged_wait_s) / (now_s - logged_s)});
-      logged_s = now_s;
-      logged_wait_s = wait_s;
-      logged_clips = 0;
-      agree_ok(parts_.world, logged);
-    }
-    if (is_evaluation_due()) {
-      validate(log);
-      logged_s = monotonic_s();  // validation is not training time
-    } else if (is_checkpoint_due()) {
+    double const pause_s = monotonic_s();
+    // A validation may take long: what is done is safe before it begins.
+    if (stop_agreed_ || is_checkpoint_due() || is_evaluation_due())
       save(log, std::nullopt);
-    }
+    if (is_evaluation_due() && !stop_agreed_) validate(log);
+    pace_.since_s += monotonic_s() - pause_s;
   }
 
-  TrainOutcome outcome;
   bool const is_stopped =
-      stop_agreed_ && state_.step < length_.total_steps && !state_.ended_early;
-  if (is_stopped) {
-    if (saved_step_ != state_.step) save(log, std::nullopt);
-    outcome.code = ExitCode::requeue;
-  } else if (evaluated_step_ != state_.step) {
-    validate(log);
-  }
-  outcome.step = state_.step;
-  outcome.best_top1 = state_.best_top1;
-  outcome.last_eval = last_eval_;
-  outcome.train_s = monotonic_s() - start_s;
-  return outcome;
+      stop_agreed_ && (has_steps_left() || is_evaluation_due());
+  return {.code = is_stopped ? ExitCode::requeue : ExitCode::done,
+          .step = state_.step,
+          .best_top1 = state_.best_top1,
+          .train_s = monotonic_s() - start_s};
 }
 
 void TrainLoop::run_micro_batches(StepPlan const& plan,
@@ -157,18 +120,27 @@ void TrainLoop::run_micro_batches(StepPlan const& plan,
   for (auto index = mine.begin; index < mine.end; ++index) {
     auto const batch = batches.next();
     GASM_ASSERT(batch && batch->step == plan.step && batch->index == index);
-    // Dropout belongs to the micro-batch, whichever rank computes it.
-    torch::manual_seed(
-        mix_key({parts_.config.run.seed, static_cast<std::uint64_t>(plan.step),
-                 static_cast<std::uint64_t>(index)}));
-    auto const logits = parts_.model.forward(batch->clips);
-    auto const loss = at::cross_entropy_loss(
-        logits, batch->labels, {}, at::Reduction::Sum, /*ignore_index=*/-100,
-        parts_.config.optim.label_smoothing);
-    auto const num_top1 =
-        logits.argmax(1).eq(batch->labels).sum().item<std::int64_t>();
-    sums_.add_micro_batch(loss, batch->size(), num_top1);
+    run_micro_batch(plan, *batch);
+    parts_.watchdog.progress(fmt::format("train step {}, micro-batch {} of {}",
+                                         plan.step + 1, index + 1,
+                                         plan.num_micro));
   }
+}
+
+void TrainLoop::run_micro_batch(StepPlan const& plan, MicroBatch const& batch) {
+  // Dropout belongs to the micro-batch, whichever rank computes it.
+  torch::manual_seed(
+      mix_key({parts_.config.run.seed, static_cast<std::uint64_t>(plan.step),
+               static_cast<std::uint64_t>(batch.index)}));
+  auto const logits = parts_.model.forward(batch.clips);
+  auto const loss = at::cross_entropy_loss(
+      logits, batch.labels, {}, at::Reduction::Sum, /*ignore_index=*/-100,
+      parts_.config.optim.label_smoothing);
+  auto const num_top1 =
+      logits.argmax(1).eq(batch.labels).sum().item<std::int64_t>();
+  sums_.add_micro_batch(loss, {.num_clips = batch.size(),
+                               .num_top1 = num_top1,
+                               .num_bad = batch.num_bad()});
 }
 
 void TrainLoop::agree_on_step(Result<void> const& mine) {
@@ -187,17 +159,21 @@ void TrainLoop::agree_on_step(Result<void> const& mine) {
   save_agreed_ = flags[2] > 0;
 }
 
-StepSums TrainLoop::update(StepPlan const& plan) {
+StepSums TrainLoop::update(StepPlan const& plan, RunLog& log) {
   auto const& optim = parts_.config.optim;
   auto const sums = sums_.finish_step(*collective_);
   auto flat = sums_.flat_gradient();
   grad_norm_ = flat.norm().item<double>();
   // The same numbers on all ranks, and so the same decision.
-  if (!std::isfinite(sums.loss) || !std::isfinite(grad_norm_))
-    throw AgreedError(error(
+  if (!std::isfinite(sums.loss) || !std::isfinite(grad_norm_)) {
+    auto const diverged = error(
         "training diverged at step {} (loss {}, gradient norm {}). Try a lower "
         "optim.lr, a longer optim.warmup_epochs or a smaller optim.clip_norm",
-        plan.step, sums.loss, grad_norm_));
+        plan.step + 1, sums.loss, grad_norm_);
+    agree_ok(parts_.world,
+             log.alert(plan.step + 1, "non_finite", diverged.what()));
+    throw AgreedError(diverged);
+  }
   if (optim.clip_norm > 0 && grad_norm_ > optim.clip_norm)
     flat.mul_(optim.clip_norm / (grad_norm_ + 1e-6));
   lr_ = learning_rate(optim, state_.step, length_.warmup_steps,
@@ -208,9 +184,50 @@ StepSums TrainLoop::update(StepPlan const& plan) {
   return sums;
 }
 
+void TrainLoop::record(StepPlan const& plan, StepSums const& sums,
+                       MicroBatchPrefetcher const& batches, RunLog& log) {
+  if (plan.step % plan_.steps_per_epoch() == 0) state_.epoch_bad = 0;
+  if (sums.num_bad > 0) {
+    state_.epoch_bad += sums.num_bad;
+    agree_ok(parts_.world,
+             log.alert_bad_clips(state_.step, "training", sums.num_bad));
+    if (auto const fine =
+            parts_.data.train.loader->check_budget(state_.epoch_bad);
+        !fine)
+      throw AgreedError(fine.error());
+  }
+  pace_.num_clips += plan.num_samples();
+  if (parts_.on_progress)
+    parts_.on_progress("train", state_.step, length_.total_steps);
+  if (state_.step % parts_.config.log.every_steps != 0 && has_steps_left() &&
+      !stop_agreed_)
+    return;
+  Pace const now{.since_s = monotonic_s(),
+                 .wait_s = batches.stats().data_wait_s};
+  double const passed_s = now.since_s - pace_.since_s;
+  auto const logged = log.write_step(
+      {.step = state_.step,
+       .epoch = epoch(),
+       .loss = sums.loss,
+       .top1 = sums.top1,
+       .lr = lr_,
+       .grad_norm = grad_norm_,
+       .num_bad = sums.num_bad,
+       .clips_per_s = static_cast<double>(pace_.num_clips) / passed_s,
+       .data_wait_fraction = (now.wait_s - pace_.wait_s) / passed_s});
+  agree_ok(parts_.world, logged);
+  pace_ = now;
+}
+
+bool TrainLoop::has_steps_left() const {
+  return state_.step < length_.total_steps && !state_.ended_early;
+}
+
 bool TrainLoop::is_evaluation_due() const {
-  return state_.step == length_.total_steps ||
-         (length_.eval_every > 0 && state_.step % length_.eval_every == 0);
+  bool const is_border = state_.step == length_.total_steps ||
+                         (state_.step > 0 && length_.eval_every > 0 &&
+                          state_.step % length_.eval_every == 0);
+  return is_border && state_.evaluated_step != state_.step;
 }
 
 bool TrainLoop::is_checkpoint_due() const {
@@ -220,34 +237,53 @@ bool TrainLoop::is_checkpoint_due() const {
 
 void TrainLoop::validate(RunLog& log) {
   auto const& config = parts_.config;
-  Phase const phase(parts_.watchdog, "evaluate", config.train.watchdog_s);
-  fault_point(parts_.world.rank(), "evaluate", state_.step);
-  last_eval_ = evaluate(parts_.world, *collective_, parts_.model,
-                        *parts_.val_data.loader, parts_.val_data.size(),
-                        parts_.num_classes,
-                        {.micro_batch = config.train.micro_batch,
-                         .num_threads = config.data.threads,
-                         .on_progress = [&](auto const& what) {
-                           parts_.watchdog.progress(what);
-                         }});
-  evaluated_step_ = state_.step;
-  // A finished run that is started again has this line already.
-  if (resumed_step_ == state_.step) return;
-  agree_ok(parts_.world, log.write_eval(state_.step, epoch(), last_eval_));
-  if (last_eval_.top1 > state_.best_top1 + config.train.early_stop.min_delta ||
-      state_.best_top1 < 0) {
-    state_.best_top1 = last_eval_.top1;
+  EvalResult result;
+  {
+    Phase const phase(parts_.watchdog, "evaluate", config.train.watchdog_s);
+    fault_point(parts_.world.rank(), "evaluate", state_.step);
+    result = evaluate(parts_.world, *collective_, parts_.model,
+                      *parts_.data.val.loader, parts_.data.val.size(),
+                      parts_.data.num_classes,
+                      {.micro_batch = config.train.micro_batch,
+                       .num_threads = config.data.threads,
+                       .on_progress =
+                           [&](auto done, auto total) {
+                             parts_.watchdog.progress(
+                                 fmt::format("evaluate {} of {}", done, total));
+                             if (parts_.on_progress)
+                               parts_.on_progress("evaluate", done, total);
+                           },
+                       .should_stop = [&] { return parts_.stop.requested(); }});
+  }
+  if (!result.is_complete) {
+    stop_agreed_ = true;
+    return;
+  }
+  agree_ok(parts_.world, log.write_eval(state_.step, epoch(), result));
+  if (result.num_bad > 0)
+    agree_ok(parts_.world,
+             log.alert_bad_clips(state_.step, "validation", result.num_bad));
+  state_.evaluated_step = state_.step;
+  judge(result.top1);
+  save(log, result.top1);
+}
+
+void TrainLoop::judge(double top1) {
+  auto const& early_stop = parts_.config.train.early_stop;
+  state_.best_top1 = std::max(top1, state_.best_top1.value_or(top1));
+  if (!state_.gained_top1 ||
+      top1 > *state_.gained_top1 + early_stop.min_delta) {
+    state_.gained_top1 = top1;
     state_.evals_without_gain = 0;
-  } else {
-    ++state_.evals_without_gain;
+    return;
   }
-  auto const patience = config.train.early_stop.patience;
-  if (patience > 0 && state_.evals_without_gain >= patience &&
-      state_.step < length_.total_steps) {
+  ++state_.evals_without_gain;
+  if (early_stop.patience > 0 &&
+      state_.evals_without_gain >= early_stop.patience && has_steps_left()) {
     state_.ended_early = true;
-    log_info("ended early: {} evaluations without a better top-1", patience);
+    log_info("ended early: {} evaluations without a better top-1",
+             early_stop.patience);
   }
-  if (saved_step_ != state_.step) save(log, last_eval_.top1);
 }
 
 void TrainLoop::save(RunLog& log, std::optional<double> score) {
@@ -261,7 +297,6 @@ void TrainLoop::save(RunLog& log, std::optional<double> score) {
                   score,
                   {.keep_last = config.checkpoint.keep_last,
                    .keep_best = config.checkpoint.keep_best});
-  saved_step_ = state_.step;
   saved_s_ = monotonic_s();
 }
 

@@ -25,10 +25,16 @@ struct TrainParts {
   RunFolder folder;
   Watchdog& watchdog;
   StopFlag const& stop;
-  ClipSource& train_data;
-  ClipSource& val_data;
+  TrainingData& data;
   VideoModel& model;
-  int num_classes;
+  OnProgress const& on_progress;
+};
+
+/// What the next line of the curve needs of the steps since the last one.
+struct Pace {
+  double since_s = 0.0;
+  double wait_s = 0.0;  ///< of the prefetcher, at that time
+  std::int64_t num_clips = 0;
 };
 
 /// The loop: reads top to bottom in run(). Collective.
@@ -44,11 +50,17 @@ class TrainLoop {
  private:
   /// Forward and backward of this rank's micro-batches of the next step.
   void run_micro_batches(StepPlan const& plan, MicroBatchPrefetcher& batches);
+  void run_micro_batch(StepPlan const& plan, MicroBatch const& batch);
   /// Ranks agree on how the step went and on what follows it.
   void agree_on_step(Result<void> const& mine);
-  StepSums update(StepPlan const& plan);
+  StepSums update(StepPlan const& plan, RunLog& log);
+  void record(StepPlan const& plan, StepSums const& sums,
+              MicroBatchPrefetcher const& batches, RunLog& log);
   void validate(RunLog& log);
+  /// Patience, and whether it has ended.
+  void judge(double top1);
   void save(RunLog& log, std::optional<double> score);
+  bool has_steps_left() const;
   bool is_evaluation_due() const;
   bool is_checkpoint_due() const;
   double epoch() const;
@@ -64,11 +76,8 @@ class TrainLoop {
   CheckpointStore checkpoints_;
   RunIdentity identity_;
   TrainState state_;
-  EvalResult last_eval_;
-  std::int64_t evaluated_step_ = -1;
-  std::int64_t saved_step_ = -1;
-  std::int64_t resumed_step_ = -1;
   double saved_s_ = 0.0;
+  Pace pace_;
   double lr_ = 0.0;
   double grad_norm_ = 0.0;
   bool stop_agreed_ = false;

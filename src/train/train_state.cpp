@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "train_state.hpp"
 
+#include "gasm/base/hash.hpp"
 #include "gasm/models/named_tensors.hpp"
 
 namespace gasm {
@@ -27,7 +28,44 @@ TensorFile const& file_of(Checkpoint const& checkpoint,
   return found->second;
 }
 
+std::string to_fact(std::optional<double> value) {
+  return value ? format_exact(*value) : "none";
+}
+
+std::optional<double> value_of(std::string const& fact) {
+  return fact == "none" ? std::nullopt : std::optional(parse_exact(fact));
+}
+
+std::int64_t count_of(std::string const& fact) {
+  return static_cast<std::int64_t>(parse_exact(fact));
+}
+
+void check_identity(Checkpoint const& checkpoint, RunIdentity const& identity) {
+  if (fact(checkpoint, "experiment") != identity.experiment)
+    throw usage_error(
+        "the run folder's checkpoint of step {} was made with another "
+        "configuration (data, model, optim or train differ from its "
+        "config.yaml). Try another run.name, or the old configuration",
+        checkpoint.step);
+  auto const check_data = [&](std::string const& key, std::string const& name,
+                              std::string const& hash) {
+    if (fact(checkpoint, name) != hash)
+      throw usage_error(
+          "the run folder's checkpoint of step {} belongs to other data "
+          "({}: data hash {}, now {}). Try another run.name",
+          checkpoint.step, key, fact(checkpoint, name), hash);
+  };
+  check_data("data.train", "train_hash", identity.train_hash);
+  check_data("data.val", "val_hash", identity.val_hash);
+}
+
 }  // namespace
+
+std::string classes_hash(std::vector<std::string> const& names) {
+  std::string all;
+  for (auto const& name : names) all += name + '\n';
+  return to_hex(xxh64(all));
+}
 
 Checkpoint make_checkpoint(TrainState const& state, RunIdentity const& identity,
                            VideoModel const& model, AdamW const& optimizer) {
@@ -36,46 +74,54 @@ Checkpoint make_checkpoint(TrainState const& state, RunIdentity const& identity,
   TensorFile weights;
   for (auto const& [name, tensor] : named_tensors(model))
     weights.tensors.emplace(name, tensor);
-  weights.metadata = {{"format", "pt"}, {"step", std::to_string(state.step)}};
+  weights.metadata = {{"format", "pt"},
+                      {"step", std::to_string(state.step)},
+                      {"classes", identity.classes}};
   checkpoint.files.emplace("model", std::move(weights));
   checkpoint.files.emplace("optimizer", optimizer.state());
   checkpoint.facts = {
-      {"best_top1", format_exact(state.best_top1)},
+      {"epoch_bad", std::to_string(state.epoch_bad)},
+      {"evaluated_step", std::to_string(state.evaluated_step)},
+      {"best_top1", to_fact(state.best_top1)},
+      {"gained_top1", to_fact(state.gained_top1)},
       {"evals_without_gain", std::to_string(state.evals_without_gain)},
       {"ended_early", state.ended_early ? "yes" : "no"},
       {"experiment", identity.experiment},
-      {"data_hash", identity.data_hash}};
+      {"train_hash", identity.train_hash},
+      {"val_hash", identity.val_hash}};
   return checkpoint;
 }
 
 TrainState restore_checkpoint(Checkpoint const& checkpoint,
                               RunIdentity const& identity, VideoModel& model,
                               AdamW& optimizer) {
-  if (fact(checkpoint, "experiment") != identity.experiment)
-    throw usage_error(
-        "the run folder's checkpoint of step {} was made with another "
-        "configuration (data, model, optim or train differ from its "
-        "config.yaml). Try another run.name, or the old configuration",
-        checkpoint.step);
-  if (fact(checkpoint, "data_hash") != identity.data_hash)
-    throw usage_error(
-        "the run folder's checkpoint of step {} was trained on other data "
-        "(data hash {}, data.train has {}). Try another run.name",
-        checkpoint.step, fact(checkpoint, "data_hash"), identity.data_hash);
-  restore_model(checkpoint, model);
+  check_identity(checkpoint, identity);
+  restore_model(checkpoint, identity.classes, model);
   optimizer.load_state(file_of(checkpoint, "optimizer"));
   TrainState state;
   state.step = checkpoint.step;
-  state.best_top1 = parse_exact(fact(checkpoint, "best_top1"));
+  state.epoch_bad = count_of(fact(checkpoint, "epoch_bad"));
+  state.evaluated_step = count_of(fact(checkpoint, "evaluated_step"));
+  state.best_top1 = value_of(fact(checkpoint, "best_top1"));
+  state.gained_top1 = value_of(fact(checkpoint, "gained_top1"));
   state.evals_without_gain =
-      static_cast<int>(parse_exact(fact(checkpoint, "evals_without_gain")));
+      static_cast<int>(count_of(fact(checkpoint, "evals_without_gain")));
   state.ended_early = fact(checkpoint, "ended_early") == "yes";
   return state;
 }
 
-void restore_model(Checkpoint const& checkpoint, VideoModel& model) {
+void restore_model(Checkpoint const& checkpoint, std::string const& classes,
+                   VideoModel& model) {
+  auto const& file = file_of(checkpoint, "model");
+  auto const trained = file.metadata.find("classes");
+  if (trained != file.metadata.end() && trained->second != classes)
+    throw usage_error(
+        "the weights of step {} were trained on other classes than the "
+        "store's (other names, or in another order). Try a store that was "
+        "packed with the labels.json of the training",
+        checkpoint.step);
   load_named_tensors(
-      model, file_of(checkpoint, "model").tensors,
+      model, file.tensors,
       "the checkpoint of step " + std::to_string(checkpoint.step));
 }
 

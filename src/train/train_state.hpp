@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "adamw.hpp"
 #include "gasm/ckpt/checkpoint.hpp"
@@ -12,8 +14,11 @@ namespace gasm {
 
 /// What must survive a restart besides tensors.
 struct TrainState {
-  std::int64_t step = 0;  ///< steps done: the cursor of data and schedule
-  double best_top1 = -1.0;
+  std::int64_t step = 0;       ///< steps done: the cursor of data and schedule
+  std::int64_t epoch_bad = 0;  ///< bad clips since the epoch's start
+  std::int64_t evaluated_step = -1;  ///< of the last validation
+  std::optional<double> best_top1;
+  std::optional<double> gained_top1;  ///< what a better top-1 is measured by
   int evals_without_gain = 0;
   bool ended_early = false;
 };
@@ -21,8 +26,13 @@ struct TrainState {
 /// What a run is, to be compared before it goes on.
 struct RunIdentity {
   std::string experiment;  ///< experiment_digest
-  std::string data_hash;   ///< of the training store
+  std::string train_hash;  ///< of data.train
+  std::string val_hash;    ///< of data.val
+  std::string classes;     ///< classes_hash
 };
+
+/// Of the class names in order.
+std::string classes_hash(std::vector<std::string> const& names);
 
 Checkpoint make_checkpoint(TrainState const& state, RunIdentity const& identity,
                            VideoModel const& model, AdamW const& optimizer);
@@ -33,7 +43,10 @@ TrainState restore_checkpoint(Checkpoint const& checkpoint,
                               RunIdentity const& identity, VideoModel& model,
                               AdamW& optimizer);
 
-/// Only the model's tensors.
-void restore_model(Checkpoint const& checkpoint, VideoModel& model);
+/// Only the model's tensors. A usage error if they are of a training with
+/// other classes than `classes`; weights without that note are taken as they
+/// are.
+void restore_model(Checkpoint const& checkpoint, std::string const& classes,
+                   VideoModel& model);
 
 }  // namespace gasm

@@ -78,7 +78,11 @@ class Train(TrainCase):
         self.assertEqual((run.path / "metrics.jsonl").read_bytes(), before)
 
     def test_stopped_at_a_validation_border(self):
-        self.train("border", {"train.stop_after": 6}, code=85)
+        for _ in range(2):  # the second time there is nothing left to do
+            run, _ = self.train("border", {"train.stop_after": 6}, code=85)
+            self.assertEqual(len(run.lines("train")), 6)
+            self.assertEqual(run.steps(), [6])
+            self.assertEqual(run.manifest()["state"], "stopped")
         run, out = self.train("border")
         self.assertIn("resumed from step 6 ", out)
         self.assert_undisturbed(run)
@@ -105,6 +109,26 @@ class Train(TrainCase):
                   "--checkpoint", self.undisturbed.checkpoint(STEPS) / "model.safetensors")
         self.assertEqual(path.read_text(), results[0])
 
+    def test_eval_refuses_other_classes(self):
+        for checkpoint in ((), ("--checkpoint", self.undisturbed.checkpoint(STEPS)),
+                           ("--checkpoint",
+                            self.undisturbed.checkpoint(STEPS) / "model.safetensors")):
+            job = gasm_cli.Job(["eval", "--config", self.undisturbed.path / "config.yaml",
+                                "--data", self.folder / "others.h5", *checkpoint], 2)
+            code, out, _ = job.wait(30)
+            self.assertEqual(code, 2, out)
+            self.assertIn("trained on other classes than the store's", out)
+            self.assertEqual(out.count("error: "), 1, out)
+
+    def test_one_job_a_run_folder(self):
+        first = self.start("shared", fault="hang:0:train:4")
+        self.wait_for_step(first, RunFolder(self.run_path("shared")), 3)
+        _, out = self.train("shared", code=4, within_s=20)
+        self.assertRegex(out, r"/shared is in use \(host \S+, process \d+\)")
+        first.end()
+        run, _ = self.train("shared")
+        self.assert_undisturbed(run)
+
     def test_refused_run_folders(self):
         run, _ = self.train("refused", {"train.stop_after": 2}, code=85)
         files = ("config.yaml", "metrics.jsonl", "checkpoints/step-2/manifest.json")
@@ -113,7 +137,9 @@ class Train(TrainCase):
             for sets, words in (
                     ({"optim.lr": 0.5}, "step 2 was made with another configuration"),
                     ({"data.train": self.folder / "validation.h5"},
-                     "step 2 was trained on other data"),
+                     "step 2 belongs to other data (data.train: "),
+                    ({"data.val": self.folder / "train.h5"},
+                     "step 2 belongs to other data (data.val: "),
                     ({"checkpoint.resume": "never"}, "has checkpoints")):
                 _, out = self.train("refused", sets, ranks=ranks, code=2, within_s=15)
                 self.assertIn(words, out)
@@ -163,6 +189,8 @@ class Train(TrainCase):
         (run.checkpoint(2) / "model.safetensors").write_bytes(b"")
         _, out = self.train("hopeless", {"checkpoint.resume": "must"}, code=2)
         self.assertIn("no good checkpoint", out)
+        _, out = self.train("hopeless", {"checkpoint.resume": "never"}, code=2)
+        self.assertIn("has checkpoints", out)
         run, out = self.train("hopeless")
         self.assertIn("is passed over", out)
         self.assert_undisturbed(run)

@@ -99,7 +99,8 @@ class FailingRank(TrainCase):
                     self.assertEqual(run.manifest()["state"], "failed")
                 else:
                     self.assertRegex(out, rf"\[rank 1\] error: .*, phase .*{words}.*Aborting")
-                self.assertEqual(run.steps(), [])
+                # A validation begins with a checkpoint.
+                self.assertEqual(run.steps(), [2] if phase == "evaluate" else [])
         self.goes_on("throw-evaluate")
 
     def test_exit_in_each_phase(self):
@@ -108,7 +109,8 @@ class FailingRank(TrainCase):
                 run, out = self.train(f"exit-{phase}", code=1, fault=f"exit:1:{phase}",
                                       within_s=15)
                 self.assertIn("exit", out)
-                self.assertEqual(run.steps(), [])
+                # A validation begins with a checkpoint.
+                self.assertEqual(run.steps(), [2] if phase == "evaluate" else [])
         self.goes_on("exit-save")
 
     def test_one_rank_alone(self):
@@ -127,13 +129,26 @@ class HangingRank(TrainCase):
     settings = {"train.steps": 3}
 
     def test_watchdog_names_phase_and_rank(self):
-        for fault in ("hang:1:train:1", "hang:1:open", "hang:0:train:1", "hang:1:save"):
+        for fault in ("hang:1:open", "hang:0:build", "hang:1:load", "hang:1:train:1",
+                      "hang:0:train:1", "hang:1:evaluate", "hang:1:save"):
             with self.subTest(fault):
                 _, rank, phase, *_ = fault.split(":")
                 _, out = self.train("hang-" + fault.replace(":", "-"), {"train.watchdog_s": 3},
                                     code=75, fault=fault, within_s=20)
                 self.assertRegex(out, rf'no progress for \d+\.\d s .* phase "[^"]*{PHASES[phase]}')
                 self.assertRegex(out, rf"fewest collectives \(.*\): rank {rank}\n")
+
+    def test_evaluation_alone(self):
+        """Without a status board a rank can name itself only."""
+        for fault, phase in (("hang:1:load", "load checkpoint"), ("hang:0:evaluate", "evaluate")):
+            with self.subTest(fault):
+                job = gasm_cli.Job(["eval", "--config", self.undisturbed.path / "config.yaml",
+                                    "--set", "train.watchdog_s=3"], 2,
+                                   {"GASM_TEST_FAULT": fault})
+                code, out, seconds = job.wait(30)
+                self.assertEqual(code, 75, out)
+                self.assertLess(seconds, 20)
+                self.assertRegex(out, rf'no progress for \d+\.\d s .* phase "{phase}"')
 
 
 class Signals(TrainCase):
@@ -179,6 +194,15 @@ class Signals(TrainCase):
             for pid in job.ranks():
                 kill(pid, signal.SIGINT)
         self.stop_midway("int-all", 2, send)
+
+    def test_usr1_within_a_validation(self):
+        """It ends there, and the next start begins with that validation."""
+        run, _ = self.train("validating", fault=f"signal:1:evaluate:{STEPS}", code=85)
+        self.assertEqual(run.steps(), [STEPS])
+        self.assertEqual(run.lines("val"), [])
+        self.assertEqual(run.manifest()["state"], "stopped")
+        run, _ = self.train("validating", ranks=1)
+        self.assert_undisturbed(run)
 
     def test_int_to_one_of_two_ranks(self):
         self.stop_midway("int-one", 2, lambda job: kill(job.ranks()[1], signal.SIGINT))
@@ -289,15 +313,16 @@ class Disk(TrainCase):
 
 
 class Data(TrainCase):
-    def damaged(self, name, split="train", num_clips=32):
-        """A store with one changed byte in its third clip."""
+    def damaged(self, name, split="train", num_clips=32, clips=(2,)):
+        """A store with one changed byte in its third clip (or others)."""
         store = bytearray((self.folder / f"{split}.h5").read_bytes())
         starts, at = [], store.find(b"\x1a\x45\xdf\xa3")
         while at >= 0:
             starts.append(at)
             at = store.find(b"\x1a\x45\xdf\xa3", at + 1)
         self.assertEqual(len(starts), num_clips)
-        store[(starts[2] + starts[3]) // 2] ^= 0x40
+        for clip in clips:
+            store[(starts[clip] + starts[clip + 1]) // 2] ^= 0x40
         path = self.folder / name
         path.write_bytes(store)
         return path
@@ -325,26 +350,45 @@ class Data(TrainCase):
     def test_changed_byte_is_counted(self):
         path = self.damaged("counted.h5")
         curves = []
-        for ranks in (0, 3):
-            run, out = self.train(f"counted-{ranks}", {
-                "data.train": path, "data.store": "direct", "data.max_bad_fraction": 0.1},
+        for ranks, mode in ((0, "direct"), (3, "direct"), (2, "resident")):
+            run, out = self.train(f"counted-{mode}-{ranks}", {
+                "data.train": path, "data.store": mode, "data.max_bad_fraction": 0.1},
                 ranks=ranks)
             self.assertIn("clip 3 is left out: ", out)
             # At most once for each rank.
             self.assertLessEqual(out.count("is left out"), max(ranks, 1))
             curves.append(run.curve())
-        self.assertEqual(len(curves[0][0]), STEPS)
+        train = curves[0][0]
+        self.assertEqual(len(train), STEPS)
         self.assertEqual(curves[0], curves[1])
+        self.assertEqual(curves[0], curves[2])
         self.assertNotEqual(curves[0], self.undisturbed.curve())
+        # Once in each of 6 epochs of 3 steps; the last 2 steps may have it too.
+        bad_steps = [step for step, _, values in train if values["num_bad"] != 0]
+        self.assertIn(len(bad_steps), (6, 7))
+        alerts = [json.loads(line) for line in
+                  (run.path / "alerts.jsonl").read_text().splitlines()]
+        self.assertEqual([alert["step"] for alert in alerts], bad_steps)
+        self.assertEqual({alert["kind"] for alert in alerts}, {"bad_sample"})
+
+    def test_budget_is_that_of_all_ranks_together(self):
+        """Three ranks meet one bad clip each, which is within the budget of one process."""
+        path = self.damaged("three.h5", clips=(2, 13, 30))
+        for ranks in (0, 2, 4):
+            _, out = self.train(f"budget-{ranks}", {
+                "data.train": path, "data.max_bad_fraction": 2 / 32, "train.steps": 3},
+                ranks=ranks, code=4)
+            self.assertRegex(out, r"error: 3 of 32 clips of \S*three\.h5 cannot be decoded")
+            self.assertEqual(out.count("error: "), 1, out)
 
     def test_changed_byte_of_a_validation_clip(self):
         path = self.damaged("validation-bad.h5", "validation", 16)
         config = self.undisturbed.path / "config.yaml"
         report = self.folder / "bad.json"
         texts = []
-        for ranks in (0, 3):
+        for ranks, mode in ((0, "direct"), (3, "resident")):
             words = ["eval", "--config", config, "--data", path, "--json", report,
-                     "--set", "data.store=direct", "--set", "data.max_bad_fraction=0.1"]
+                     "--set", f"data.store={mode}", "--set", "data.max_bad_fraction=0.1"]
             self.assertIn("15 clips, 1 could not be decoded", self.must(*words, ranks=ranks))
             texts.append(report.read_text())
             self.assertEqual(json.loads(texts[-1])["num_clips"], 15)
@@ -358,6 +402,8 @@ class Data(TrainCase):
             run, out = self.train(f"diverged-{ranks}", {"optim.lr": 1000, "optim.clip_norm": 0},
                                   ranks=ranks, code=4, within_s=20)
             self.assertRegex(out, r"error: training diverged at step \d+ .*Try a lower optim\.lr")
+            alert = json.loads((run.path / "alerts.jsonl").read_text())
+            self.assertEqual(alert["kind"], "non_finite")
             self.assertEqual(out.count("error: "), 1, out)
             self.assertEqual(run.steps(), [])
 

@@ -140,7 +140,10 @@ def must(*words, ranks=0):
 
 @functools.cache
 def make_stores():
-    """train.h5 of 32 clips and validation.h5 of 16, until the process ends."""
+    """train.h5 of 32 clips and validation.h5 of 16, until the process ends.
+
+    others.h5 holds the clips of validation.h5 under classes in another order.
+    """
     folder = pathlib.Path(tempfile.mkdtemp(prefix="gasm-stores-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     must("synth", "--level", "S", "--train-draws", 8, "--val-draws", 4, "--test-draws", 1,
@@ -149,7 +152,13 @@ def make_stores():
     for store in stores:
         must("data", "pack", "--videos", folder / "videos", "--labels", folder / "labels",
              "--split", store.stem, "--output", store)
-    return stores
+    labels = json.loads((folder / "labels/labels.json").read_text())
+    turned = {name: str(len(labels) - 1 - int(label)) for name, label in labels.items()}
+    (folder / "labels/labels.json").write_text(json.dumps(turned))
+    others = folder / "others.h5"
+    must("data", "pack", "--videos", folder / "videos", "--labels", folder / "labels",
+         "--split", "validation", "--output", others)
+    return [*stores, others]
 
 
 class TrainCase(unittest.TestCase):

@@ -38,8 +38,9 @@ struct ClipLoaderOptions {
 ///
 /// A clip that cannot be decoded to its last wanted frame is logged once,
 /// counted, and replaced by the one at the next position of the epoch's order
-/// (and so on, around the end): the same one for any number of ranks. The
-/// budget is on different bad clips met by this process.
+/// (and so on, around the end): the same one for any number of ranks. load()
+/// ends when this process alone has met more different bad clips than the
+/// budget allows; what all ranks met together, check_budget() judges.
 class ClipLoader {
  public:
   /// `store`, and `resident` if given (all bytes of that store in memory),
@@ -64,7 +65,11 @@ class ClipLoader {
   /// T * 3 * H * W
   std::size_t clip_bytes() const;
 
-  /// Different samples found bad so far.
+  /// Fails if `num_bad` clips of one pass over the store, on all ranks
+  /// together, are more than max_bad_fraction allows.
+  Result<void> check_budget(std::int64_t num_bad) const;
+
+  /// Different samples found bad so far by this process.
   std::int64_t num_bad() const;
 
   ClipLoaderOptions const& options() const { return options_; }
@@ -78,6 +83,7 @@ class ClipLoader {
   Loaded load_slot(std::int64_t position, std::int64_t epoch,
                    EpochOrder const& order, VideoDecoder& decoder,
                    std::span<std::uint8_t> out) const;
+  bool is_within_budget(std::int64_t num_bad) const;
   void note_bad(std::int64_t sample, Error const& why) const;
 
   ClipStore const& store_;

@@ -27,7 +27,8 @@ struct Slice {
 };
 
 /// How many micro-batches a batch of `num_samples` is cut into:
-/// ceil(num_samples / micro_batch).
+/// ceil(num_samples / micro_batch), but one less where one of them would hold
+/// a single sample (micro_batch 2 and an odd batch: one then holds 3).
 std::int64_t num_micro_batches(std::int64_t num_samples,
                                std::int64_t micro_batch);
 
@@ -66,19 +67,22 @@ enum class SampleOrder { shuffled, sequential };
 struct BatchPlanOptions {
   std::int64_t num_samples = 0;   ///< in the data set; > 0
   std::int64_t global_batch = 1;  ///< samples a step, over all ranks
-  std::int64_t micro_batch = 1;   ///< most samples that meet in one forward
+  std::int64_t micro_batch = 1;   ///< samples that meet in one forward
   std::uint64_t seed = 0;
   SampleOrder order = SampleOrder::shuffled;
 };
 
 /// The plan of a whole run. Each sample counts exactly once an epoch: the
-/// last global batch of an epoch is smaller, nothing is padded or dropped.
+/// last global batch of an epoch is smaller, nothing is padded or dropped. A
+/// rest of one sample joins the batch before it. So no micro-batch holds a
+/// single sample, for which there are no batch statistics, unless the batch
+/// sizes or the data set are 1.
 class BatchPlan {
  public:
   /// Throws a usage error for sizes below 1.
   explicit BatchPlan(BatchPlanOptions const& options);
 
-  /// ceil(num_samples / global_batch)
+  /// ceil(num_samples / global_batch), one less for a rest of one.
   std::int64_t steps_per_epoch() const;
 
   StepPlan at(std::int64_t step) const;

@@ -24,30 +24,40 @@ struct ClassResult {
 /// Metrics over a whole store: each clip counts exactly once, at any number of
 /// ranks. Fractions are of 1.
 struct EvalResult {
+  bool is_complete = true;  ///< false: should_stop ended it, nothing counts
   std::int64_t num_clips = 0;
   std::int64_t num_bad = 0;  ///< clips that could not be decoded: not counted
   double loss = 0.0;         ///< mean cross-entropy without smoothing
   double top1 = 0.0;
   double top5 = 0.0;             ///< of min(5, K) classes
   double mean_class_top1 = 0.0;  ///< over classes that have clips
-  std::vector<ClassResult> classes;
+  std::vector<ClassResult> classes = {};
 };
 
-/// A symmetric interval for a proportion of `num` independent trials, with
-/// probability `confidence` (normal approximation): half its width.
-double binomial_half_width(double p, std::int64_t num, double z = 2.576);
+struct Interval {
+  double low = 0.0;
+  double high = 1.0;
+};
+
+/// Wilson's interval (Wilson, JASA 22, 1927) for a share seen in `num`
+/// independent trials: 99 % of such intervals hold the true share.
+Interval wilson_interval(double share, std::int64_t num);
 
 struct EvalOptions {
   int micro_batch = 16;
   int num_threads = 1;
-  std::function<void(std::string const&)> on_progress = {};
+  /// Told after each of this rank's micro-batches.
+  std::function<void(std::int64_t done, std::int64_t total)> on_progress = {};
+  /// Asked before each of them; true on any rank ends the evaluation on all.
+  std::function<bool()> should_stop = {};
 };
 
 /// Runs `model` in evaluation mode over the clips of `loader`, the clips
 /// spread over the ranks. Sums are added in a fixed tree, so the result does
 /// not depend on the number of ranks. Leaves the model's mode as it was. A
-/// failure on one rank is the same AgreedError on all. `collective` is that of
-/// `comm`. Collective.
+/// failure on one rank, or more bad clips on all ranks together than the
+/// loader's max_bad_fraction allows, is the same AgreedError on all.
+/// `collective` is that of `comm`. Collective.
 EvalResult evaluate(Communicator const& comm, Collective& collective,
                     VideoModel& model, ClipLoader const& loader,
                     std::int64_t num_clips, int num_classes,

@@ -2,7 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "gasm/base/exit_code.hpp"
@@ -16,11 +19,15 @@ namespace gasm {
 struct TrainOutcome {
   /// done, or requeue after a signal or train.stop_after.
   ExitCode code = ExitCode::done;
-  std::int64_t step = 0;  ///< optimiser steps done in all
-  double best_top1 = 0.0;
-  EvalResult last_eval;
-  double train_s = 0.0;  ///< wall time of training and validation
+  std::int64_t step = 0;            ///< optimiser steps done in all
+  std::optional<double> best_top1;  ///< none before the first validation
+  double train_s = 0.0;             ///< wall time of training and validation
 };
+
+/// Told on every rank, often: ("train", optimiser steps), ("evaluate", this
+/// rank's micro-batches).
+using OnProgress = std::function<void(std::string_view what, std::int64_t done,
+                                      std::int64_t total)>;
 
 /// Trains as `config` says, from the newest checkpoint of the run folder if
 /// there is one: run folder, stores, model, loop, validation, checkpoints,
@@ -28,13 +35,16 @@ struct TrainOutcome {
 /// checkpoint. Throws AgreedError where all ranks can end in order.
 /// Collective.
 TrainOutcome train(Communicator const& world, RunConfig const& config,
-                   std::vector<std::string> const& argv);
+                   std::vector<std::string> const& argv,
+                   OnProgress const& on_progress = {});
 
 /// Evaluates the run's newest checkpoint (or `checkpoint`, a step folder or a
-/// model.safetensors, if not empty) on the store `data` (empty: data.val).
+/// model.safetensors, if not empty) on the store `data` (empty: data.val). A
+/// usage error if the store's classes are not those of the training.
 /// Collective.
 EvalResult evaluate_run(Communicator const& world, RunConfig const& config,
-                        std::string const& checkpoint, std::string const& data);
+                        std::string const& checkpoint, std::string const& data,
+                        OnProgress const& on_progress = {});
 
 /// What a run would do: ranks, clips, steps, batches, parameters; for
 /// --dry-run. Writes nothing. Collective.

@@ -138,7 +138,7 @@ TEST(ResidentClips, HoldAllBytes) {
       ResidentClips::load(value_or_throw(ClipStore::open(folder / "c.h5"))));
   ASSERT_EQ(resident.size(), 3);
   for (std::int64_t i = 0; i < 3; ++i)
-    EXPECT_TRUE(std::ranges::equal(resident.bytes(i),
+    EXPECT_TRUE(std::ranges::equal(value_or_throw(resident.bytes(i)),
                                    clips.bytes[static_cast<std::size_t>(i)]));
 }
 

@@ -107,9 +107,10 @@ TEST(GradientSumTest, IsTheGradientOfTheWholeBatch) {
   GradientSum sums(infos, {});
   auto const collective = make_self_collective();
   sums.begin_step(3, 7, 0, 3);
-  sums.add_micro_batch(loss_sum(0, 2), 2, 1);
-  sums.add_micro_batch(loss_sum(2, 4), 2, 0);
-  sums.add_micro_batch(loss_sum(4, 7), 3, 2);
+  sums.add_micro_batch(loss_sum(0, 2), {.num_clips = 2, .num_top1 = 1});
+  sums.add_micro_batch(loss_sum(2, 4), {.num_clips = 2, .num_bad = 1});
+  sums.add_micro_batch(loss_sum(4, 7),
+                       {.num_clips = 3, .num_top1 = 2, .num_bad = 2});
   auto const result = sums.finish_step(*collective);
   EXPECT_NEAR(result.loss, mean_loss, 1e-6);
   EXPECT_NEAR(result.top1, 3.0 / 7, 1e-7);
@@ -128,8 +129,8 @@ TEST(GradientSumTest, BatchStatisticsAreWeightedByClips) {
   auto const a = at::randn({4, 2});
   auto const b = at::randn({2, 2});
   sums.begin_step(2, 6, 0, 2);
-  sums.add_micro_batch(norm.forward(a).sum(), 4, 0);
-  sums.add_micro_batch(norm.forward(b).sum(), 2, 0);
+  sums.add_micro_batch(norm.forward(a).sum(), {.num_clips = 4});
+  sums.add_micro_batch(norm.forward(b).sum(), {.num_clips = 2});
   sums.finish_step(*make_self_collective());
   auto const mean = (a.mean(0) * 4 + b.mean(0) * 2) / 6;
   auto const var = (a.var(0) * 4 + b.var(0) * 2) / 6;
