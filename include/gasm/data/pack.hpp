@@ -21,7 +21,7 @@ struct PackOptions {
   BadVideos bad_videos = BadVideos::refuse;
   VerifyOptions verify;
   /// Called for each clip that this rank writes; on the calling thread.
-  std::function<void()> on_write;
+  std::function<void()> on_write = {};
 };
 
 struct PackSummary {

@@ -43,7 +43,7 @@ struct VerifyOptions {
   DecodeLimits limits;
   /// Called before the first video and after each with how many of this
   /// rank's share are done and how many there are; on the calling thread.
-  std::function<void(std::int64_t done, std::int64_t total)> on_progress;
+  std::function<void(std::int64_t done, std::int64_t total)> on_progress = {};
 };
 
 /// Decodes every listed video to its end. Collective: the ids are shared out
