@@ -10,9 +10,10 @@ all. Prints clips/s of each (median over the repeats) and our ratio.
   tools/bench/decode_peers.py ssv2/videos/10*.webm
 
 Without files it takes 40 clips that the ffmpeg program makes: VP9, 427x240, 48
-frames at 12 a second, a turning test picture, about 80 KB each; the mean of
-Something-Something V2 is 88 KB. The peers live in a virtual environment of their own below ${GASM_DEPS:-
-~/.cache/gasm}, made at the first run. Needs a quiet machine.
+frames at 12 a second, a turning test picture, about 80 KB each (the mean of
+Something-Something V2 is 88 KB). Each peer lives in a virtual environment of its
+own below ${GASM_DEPS:-~/.cache/gasm}, made at the first run. Needs a quiet
+machine.
 """
 
 import argparse
