@@ -55,6 +55,7 @@ ExitCode run(Communicator const& world, TrainOptions const& options,
         (what == "train" ? training : validation).update(done, total);
       });
   training.clear();
+  validation.clear();
   if (world.is_root()) report(config, outcome);
   return outcome.code;
 }

@@ -120,6 +120,19 @@ TEST(MaskedCrc32c, EqualsItsDefinition) {
   }
 }
 
+// Event.session_log (7) with SessionLog.status (1) = START (1), as
+// TensorBoard's event.proto has it: a reader drops earlier points from that
+// step on.
+TEST(TensorBoard, ARestartTakesBackLaterSteps) {
+  TempFolder const folder;
+  auto const writer =
+      value_or_throw(TensorBoardWriter::open(folder.path(), 101));
+  auto const events = read_events(writer.path());
+  ASSERT_EQ(events.size(), 2u);
+  EXPECT_EQ(events[1].scalars.at(2), 101u);
+  EXPECT_EQ(parse_message(events[1].texts.at(7).at(0)).scalars.at(1), 1u);
+}
+
 TEST(TensorBoard, WritesVersionThenScalars) {
   TempFolder const folder;
   auto writer = value_or_throw(TensorBoardWriter::open(folder.path()));
