@@ -153,6 +153,8 @@ void TrainLoop::agree_on_step(Result<void> const& mine) {
   std::array<float, 3> flags = {mine ? 0.0F : 1.0F,
                                 parts_.stop.requested() || is_end ? 1.0F : 0.0F,
                                 is_time ? 1.0F : 0.0F};
+  // Whoever is early waits here, asleep: its core reads clips ahead.
+  parts_.world.barrier();
   parts_.world.all_reduce_max(std::span<float>(flags));
   if (flags[0] > 0) agree_ok(parts_.world, mine);
   stop_agreed_ = flags[1] > 0;

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "gasm/base/background.hpp"
 #include "gasm/base/clock.hpp"
 #include "gasm/base/error.hpp"
 
@@ -36,6 +37,9 @@ struct PrefetchStats {
 /// thread and returns what turns a job into a result there: state that one
 /// thread must own (a decoder) lives in it. A long job should return early
 /// (anything) once its stop token is set.
+///
+/// The threads give way to the caller's arithmetic: where they share a core,
+/// they work while it waits for results or for other ranks.
 ///
 /// An exception of jobs, make_worker or a worker comes out of next() in the
 /// place of its result, and of every next() after that.
@@ -118,6 +122,7 @@ class Prefetcher {
   }
 
   void run() {
+    give_way_to_other_threads();
     try {
       Worker worker = make_worker_();
       while (work_once(worker)) continue;

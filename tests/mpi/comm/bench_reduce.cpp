@@ -27,11 +27,11 @@ int main(int argc, char** argv) {
       sum.reset(even_leaf_range(num_leaves, world.rank(), world.size()));
       while (!sum.is_complete()) sum.add_leaf(leaf);
       add_ms.push_back((monotonic_s() - begin_s) * 1e3);
-      world.barrier();
+      world.all_reduce_sum(1);
       double const tree_s = monotonic_s();
       collective->reduce(sum, out);
       tree_ms.push_back((monotonic_s() - tree_s) * 1e3);
-      world.barrier();
+      world.all_reduce_sum(1);
       double const ring_s = monotonic_s();
       collective->all_reduce_sum(out);
       ring_ms.push_back((monotonic_s() - ring_s) * 1e3);

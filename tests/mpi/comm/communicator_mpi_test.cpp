@@ -3,11 +3,15 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <time.h>
 
+#include <chrono>
 #include <fstream>
 #include <limits>
 #include <numeric>
+#include <thread>
 
+#include "gasm/base/clock.hpp"
 #include "gasm/comm/agree.hpp"
 #include "gasm/comm/collective_log.hpp"
 #include "gasm/comm/stop_flag.hpp"
@@ -234,6 +238,24 @@ TEST(Agree, CallTurnsOneRanksExceptionIntoEverybodys) {
                           }),
                AgreedError);
   EXPECT_EQ(agree_call(world, [] { return 5; }), 5);
+}
+
+double cpu_s() {
+  timespec used{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+  return static_cast<double>(used.tv_sec) + 1e-9 * used.tv_nsec;
+}
+
+TEST(Communicator, BarrierSleepsWhileItWaits) {
+  auto const& world = test_world();
+  world.barrier();
+  double const began_s = monotonic_s();
+  double const used_s = cpu_s();
+  if (world.rank() == 0)
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  world.barrier();
+  EXPECT_GT(monotonic_s() - began_s, 0.45);
+  EXPECT_LT(cpu_s() - used_s, 0.15);
 }
 
 TEST(SharedTempFolder, IsOneForAll) {

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <pthread.h>
+#include <sys/resource.h>
 
 #include <atomic>
 #include <chrono>
@@ -40,6 +41,17 @@ std::string message_of(IntPrefetcher& prefetcher) {
     return e.what();
   }
   return "";
+}
+
+TEST(Prefetcher, ThreadsGiveWayAndTheCallerDoesNot) {
+  auto const niceness = [] { return ::getpriority(PRIO_PROCESS, 0); };
+  int const before = niceness();
+  auto const tell = [&] {
+    return [&](int const&, std::stop_token) { return niceness(); };
+  };
+  IntPrefetcher prefetcher(count_to(1), tell, with(1, 1));
+  EXPECT_EQ(prefetcher.next(), 19);
+  EXPECT_EQ(niceness(), before);
 }
 
 TEST(Prefetcher, DeliversInOrderWhateverTheThreads) {
