@@ -107,7 +107,7 @@ class BatchPlan {
 /// nothing are passed over.
 class RankCursor {
  public:
-  RankCursor(BatchPlan plan, Slice steps, std::int64_t rank,
+  RankCursor(BatchPlan const& plan, Slice steps, std::int64_t rank,
              std::int64_t num_ranks);
 
   /// nullopt after the last one.
