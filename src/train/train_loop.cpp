@@ -15,17 +15,9 @@
 #include "schedule.hpp"
 
 namespace gasm {
-namespace {
-
-PrefetchOptions prefetch_options(RunConfig const& config) {
-  return {.num_threads = config.data.threads, .depth = 2 + config.data.threads};
-}
-
-}  // namespace
-
 TrainLoop::TrainLoop(TrainParts parts)
     : parts_(std::move(parts)),
-      plan_(make_batch_plan(parts_.config, parts_.data)),
+      plan_(make_batch_plan(parts_.config, parts_.data.train.size())),
       length_(run_length(parts_.config, plan_.steps_per_epoch())),
       parameters_(parameter_groups(parts_.model)),
       norms_(collect_batch_norms(parts_.model)),
@@ -79,6 +71,8 @@ TrainOutcome TrainLoop::run(RunLog& log) {
   Phase const phase(parts_.watchdog, "train", config.train.watchdog_s);
   double const start_s = monotonic_s();
   saved_s_ = pace_.since_s = start_s;
+  auto& reader = *parts_.data.train.reader;
+  if (has_steps_left()) reader.begin_step(state_.step);
   auto const batches = prefetch_clips(
       *parts_.data.train.loader, plan_, {state_.step, length_.total_steps},
       parts_.world.rank(), parts_.world.size(), prefetch_options(config));
@@ -91,6 +85,7 @@ TrainOutcome TrainLoop::run(RunLog& log) {
 
   while (has_steps_left() && !stop_agreed_) {
     auto const plan = plan_.at(state_.step);
+    reader.begin_step(state_.step);
     agree_on_step(caught([&] { run_micro_batches(plan, *batches); }));
     auto const sums = update(plan, log);
     record(plan, sums, *batches, log);
