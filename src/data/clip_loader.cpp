@@ -103,6 +103,7 @@ Result<std::int64_t> ClipLoader::load_clip(std::int64_t sample,
   auto const file =
       reader_ ? reader_->read(sample) : read_record(store_, sample);
   if (!file) return tl::unexpected(file.error());
+  num_bytes_read_ += file->parts[0].size();
   auto const frames = frame_scratch(out.size());
   auto const block =
       decoder.decode_into(file->parts[0], indices,

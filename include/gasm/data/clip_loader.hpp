@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -72,6 +73,9 @@ class ClipLoader {
   /// Different samples found bad so far by this process.
   std::int64_t num_bad() const;
 
+  /// Of video files, so far.
+  std::uint64_t num_bytes_read() const { return num_bytes_read_; }
+
   ClipLoaderOptions const& options() const { return options_; }
 
  private:
@@ -90,6 +94,7 @@ class ClipLoader {
   RecordReader* reader_;
   ClipLoaderOptions options_;
   AugmentConfig augment_;  ///< as it holds in options_.mode
+  mutable std::atomic<std::uint64_t> num_bytes_read_ = 0;
   mutable std::mutex mutex_;
   mutable std::set<std::int64_t> bad_;
 };

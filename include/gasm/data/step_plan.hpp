@@ -70,7 +70,7 @@ struct BatchPlanOptions {
   std::int64_t micro_batch = 1;   ///< samples that meet in one forward
   std::uint64_t seed = 0;
   SampleOrder order = SampleOrder::shuffled;
-  BlockShuffle block_shuffle;  ///< for SampleOrder::blocks
+  BlockShuffle block_shuffle = {};  ///< for SampleOrder::blocks
 };
 
 /// The plan of a whole run. Each sample counts exactly once an epoch: the
