@@ -9,6 +9,7 @@ namespace gasm {
 int run_synth(Arguments const& arguments);
 int run_data_verify(Arguments const& arguments);
 int run_data_pack(Arguments const& arguments);
+int run_data_batches(Arguments const& arguments);
 int run_train(Arguments const& arguments);
 int run_eval(Arguments const& arguments);
 int run_forward(Arguments const& arguments);

@@ -26,6 +26,8 @@ constexpr std::array kCommands = {
             run_data_verify},
     Command{"data pack", "pack the videos of a split into one clips.h5",
             run_data_pack},
+    Command{"data batches", "print what a training would be fed",
+            run_data_batches},
     Command{"train", "train a model", run_train},
     Command{"eval", "measure a trained model on held-out clips", run_eval},
     Command{"forward", "run a model on given tensors", run_forward},

@@ -192,11 +192,8 @@ void check_available(RunConfig const& config, Locate const& locate) {
               "is {} (this version does not have that yet). Try {}.", value,
               try_this);
   };
-  auto const store = config.data.store;
   refuse(config.data.source == DataSource::features, "data.source", "features",
          "clips");
-  refuse(store == StoreMode::exchange || store == StoreMode::stream,
-         "data.store", to_word(store), "auto, resident or direct");
   refuse(config.train.ema > 0.0, "train.ema", "above 0", "0");
   refuse(config.train.precision != Precision::fp32, "train.precision",
          to_word(config.train.precision), "fp32");

@@ -11,7 +11,7 @@
 #include "gasm/base/clock.hpp"
 #include "gasm/base/log.hpp"
 #include "gasm/store/clip_store.hpp"
-#include "gasm/store/resident_clips.hpp"
+#include "gasm/store/record_reader.hpp"
 #include "gasm/video/video_decoder.hpp"
 
 namespace gasm {
@@ -63,9 +63,9 @@ std::span<std::uint8_t> frame_scratch(std::size_t num_bytes) {
 }  // namespace
 
 ClipLoader::ClipLoader(ClipStore const& store, ClipLoaderOptions options,
-                       ResidentClips const* resident)
+                       RecordReader* reader)
     : store_(store),
-      resident_(resident),
+      reader_(reader),
       options_(std::move(options)),
       augment_(in_mode(options_.augment, options_.mode)) {
   check_augment(options_.augment);
@@ -76,9 +76,6 @@ ClipLoader::ClipLoader(ClipStore const& store, ClipLoaderOptions options,
                       options_.output.height_px);
   if (augment_.flip != FlipKind::none)
     check_flip_map(options_.flip_map, store.classes().size());
-  if (resident != nullptr && resident->size() != store.size())
-    throw error("{} clips in memory do not belong to a store of {}",
-                resident->size(), store.size());
 }
 
 std::size_t ClipLoader::clip_bytes() const {
@@ -103,21 +100,14 @@ Result<std::int64_t> ClipLoader::load_clip(std::int64_t sample,
       augment_, {info.width, info.height}, options_.output,
       may_mirror(augment_.flip, options_.flip_map, info.label), rng);
 
-  std::vector<std::byte> read;
-  std::span<std::byte const> file;
-  if (resident_ != nullptr) {
-    auto const bytes = resident_->bytes(sample);
-    if (!bytes) return tl::unexpected(bytes.error());
-    file = *bytes;
-  } else {
-    auto bytes = store_.bytes(sample);
-    if (!bytes) return tl::unexpected(bytes.error());
-    read = *std::move(bytes);
-    file = read;
-  }
+  auto const file =
+      reader_ ? reader_->read(sample) : read_record(store_, sample);
+  if (!file) return tl::unexpected(file.error());
+  num_bytes_read_ += file->parts[0].size();
   auto const frames = frame_scratch(out.size());
-  auto const block = decoder.decode_into(
-      file, indices, resample_of(transform.crop, options_.output), frames);
+  auto const block =
+      decoder.decode_into(file->parts[0], indices,
+                          resample_of(transform.crop, options_.output), frames);
   if (!block) return tl::unexpected(block.error());
   if (block->num_missing > 0)
     return failure(

@@ -93,8 +93,15 @@ std::vector<MicroBatchPlan> BatchPlan::micro_batches(
 }
 
 EpochOrder BatchPlan::epoch_order(std::int64_t epoch) const {
-  if (options_.order == SampleOrder::sequential)
-    return EpochOrder::identity(options_.num_samples);
+  switch (options_.order) {
+    case SampleOrder::sequential:
+      return EpochOrder::identity(options_.num_samples);
+    case SampleOrder::blocks:
+      return EpochOrder(options_.seed, epoch, options_.num_samples,
+                        options_.block_shuffle);
+    case SampleOrder::shuffled:
+      break;
+  }
   return EpochOrder(options_.seed, epoch, options_.num_samples);
 }
 

@@ -69,6 +69,23 @@ struct SamplingConfig {
   }
 };
 
+/// How far data.store: stream mixes the samples of an epoch.
+struct StreamConfig {
+  int block = 64;
+  int window = 16;
+
+  template <class Visitor, class Self>
+  static void visit(Visitor& v, Self& self) {
+    v.field("block", self.block,
+            "Samples that are neighbours in the store and stay in one window.",
+            between(1, 1 << 20));
+    v.field("window", self.window,
+            "Blocks whose samples are mixed with each other. Each rank holds "
+            "its share of two windows.",
+            between(1, 1 << 20));
+  }
+};
+
 /// Random changes of training clips; evaluation never draws.
 struct AugmentConfig {
   FlipKind flip = FlipKind::swap;
@@ -117,6 +134,7 @@ struct DataConfig {
   std::string train;
   std::string val;
   StoreMode store = StoreMode::automatic;
+  StreamConfig stream;
   int threads = 1;
   SamplingConfig sampling;
   AugmentConfig augment;
@@ -132,8 +150,15 @@ struct DataConfig {
     v.field("val", self.val,
             "Store to evaluate on. Must be set for training and evaluation.");
     v.field("store", self.store,
-            "resident: each rank keeps the samples in memory. direct: each "
-            "sample is read when it is needed. auto: resident if it fits.");
+            "resident: each machine keeps one copy in memory, which its ranks "
+            "share. exchange: all ranks together keep one copy, and send each "
+            "other what the next steps need. direct: each sample is read when "
+            "it is needed. stream: for data larger than memory, blocks of "
+            "samples are read ahead in random order and mixed within a "
+            "window: another order of samples than the three others, which "
+            "give the same batches. auto: the first of resident, exchange and "
+            "direct that fits into half of the free memory.");
+    v.section("stream", self.stream, "data.store: stream only.");
     v.field("threads", self.threads,
             "Threads of a rank that read, decode and augment ahead.",
             between(1, 256));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -18,7 +19,7 @@
 namespace gasm {
 
 class ClipStore;
-class ResidentClips;
+class RecordReader;
 class VideoDecoder;
 
 struct ClipLoaderOptions {
@@ -43,11 +44,11 @@ struct ClipLoaderOptions {
 /// budget allows; what all ranks met together, check_budget() judges.
 class ClipLoader {
  public:
-  /// `store`, and `resident` if given (all bytes of that store in memory),
-  /// must outlive the loader. Throws a usage error for options out of range
-  /// or a flip map that does not fit the store's classes.
+  /// `store`, and `reader` if given (of that store; without one, records are
+  /// read from the file), must outlive the loader. Throws a usage error for
+  /// options out of range or a flip map that does not fit the store's classes.
   ClipLoader(ClipStore const& store, ClipLoaderOptions options,
-             ResidentClips const* resident = nullptr);
+             RecordReader* reader = nullptr);
 
   /// Thread-safe with one decoder a thread; `order` is that of the plan's
   /// epoch. Throws Error naming the clips when more of them are bad than the
@@ -72,6 +73,9 @@ class ClipLoader {
   /// Different samples found bad so far by this process.
   std::int64_t num_bad() const;
 
+  /// Of video files, so far.
+  std::uint64_t num_bytes_read() const { return num_bytes_read_; }
+
   ClipLoaderOptions const& options() const { return options_; }
 
  private:
@@ -87,9 +91,10 @@ class ClipLoader {
   void note_bad(std::int64_t sample, Error const& why) const;
 
   ClipStore const& store_;
-  ResidentClips const* resident_;
+  RecordReader* reader_;
   ClipLoaderOptions options_;
   AugmentConfig augment_;  ///< as it holds in options_.mode
+  mutable std::atomic<std::uint64_t> num_bytes_read_ = 0;
   mutable std::mutex mutex_;
   mutable std::set<std::int64_t> bad_;
 };

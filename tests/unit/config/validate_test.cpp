@@ -118,10 +118,6 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Contradiction{"data: {source: features}", "f.yaml:1:8: data.source",
                       "does not have that yet"},
-        Contradiction{"data: {store: exchange}", "f.yaml:1:8: data.store",
-                      "is exchange (this version does not have that yet)"},
-        Contradiction{"data: {store: stream}", "f.yaml:1:8: data.store",
-                      "Try auto, resident or direct"},
         Contradiction{"train: {ema: 0.9}", "f.yaml:1:9: train.ema",
                       "does not have that yet"},
         Contradiction{"train: {precision: bf16}", "f.yaml:1:9: train.precision",

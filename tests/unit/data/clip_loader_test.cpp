@@ -16,7 +16,7 @@
 #include "gasm/base/hash.hpp"
 #include "gasm/comm/communicator.hpp"
 #include "gasm/store/clip_store.hpp"
-#include "gasm/store/resident_clips.hpp"
+#include "gasm/store/record_reader.hpp"
 #include "gasm/store/write_clip_store.hpp"
 #include "gasm/video/video_decoder.hpp"
 #include "gasm/video/video_encoder.hpp"
@@ -255,10 +255,11 @@ TEST(ClipLoader, ResumingEqualsGoingOn) {
 }
 
 TEST(ClipLoader, ClipsInMemoryEqualClipsInTheFile) {
-  auto const resident = value_or_throw(ResidentClips::load(twenty_clips()));
+  auto const resident =
+      make_resident_reader(Communicator::self(), twenty_clips());
   auto const plan = make_plan(20, SampleOrder::shuffled);
   ClipLoader const direct(twenty_clips(), full_options());
-  ClipLoader const in_memory(twenty_clips(), full_options(), &resident);
+  ClipLoader const in_memory(twenty_clips(), full_options(), resident.get());
   for (std::int64_t step = 0; step < 3; ++step)
     EXPECT_EQ(key_of(load_one(direct, plan, step, 0)),
               key_of(load_one(in_memory, plan, step, 0)));
