@@ -27,11 +27,11 @@ struct ClipSource {
   std::int64_t size() const { return store->size(); }
 };
 
-/// Opens `path` on every rank. The same AgreedError on all ranks if one
-/// cannot. Collective.
+/// Opens `path` on every rank; `views` are for evaluation. The same AgreedError
+/// on all ranks if one cannot. Collective.
 ClipSource open_clips(Communicator const& world, RunConfig const& config,
                       Watchdog& watchdog, std::string const& path,
-                      SampleMode mode);
+                      SampleMode mode, TestViews views = {});
 
 /// What a training learns from and is measured on.
 struct TrainingData {
