@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstring>
@@ -25,15 +26,25 @@ using Floats = float __attribute__((vector_size(16)));
 using Bytes4 = std::uint8_t __attribute__((vector_size(4)));
 using Ints = std::int32_t __attribute__((vector_size(16)));
 
-// Where an output pixel comes from: N x N source pixels and their weights.
+// N source places along one axis: where their bytes begin, and their weights.
 template <int N>
 struct Taps {
-  bool is_inside = false;
-  std::array<std::int32_t, N> columns;  // byte offsets within a row
-  std::array<std::int32_t, N> rows;     // byte offsets of rows
-  std::array<float, N> weights_x;
-  std::array<float, N> weights_y;
+  std::array<std::int32_t, N> places;
+  std::array<float, N> weights;
 };
+
+// Where an output pixel comes from.
+template <int NX, int NY>
+struct Source {
+  bool is_inside = false;
+  Taps<NX> x;
+  Taps<NY> y;
+};
+
+// An axis along which nothing moves.
+std::array<float, 1> weights_at(float, std::array<float, 1> const&) {
+  return {1.0F};
+}
 
 std::array<float, 2> weights_at(float d, std::array<float, 2> const&) {
   return {1.0F - d, d};
@@ -46,25 +57,15 @@ std::array<float, 4> weights_at(float d, std::array<float, 4> const&) {
 }
 
 template <int N>
-Taps<N> taps_at(double x, double y, FrameSize size) {
-  Taps<N> taps{};
-  taps.is_inside =
-      x >= 0.0 && x < size.width_px && y >= 0.0 && y < size.height_px;
-  if (!taps.is_inside) return taps;
-  double const left = std::floor(x - 0.5);
-  double const top = std::floor(y - 0.5);
-  taps.weights_x =
-      weights_at(static_cast<float>(x - 0.5 - left), taps.weights_x);
-  taps.weights_y =
-      weights_at(static_cast<float>(y - 0.5 - top), taps.weights_y);
-  int const row_bytes = 3 * size.width_px;
+Taps<N> taps_at(double place, int length, int step_bytes) {
+  Taps<N> taps;
+  double const first = std::floor(place - 0.5);
+  taps.weights =
+      weights_at(static_cast<float>(place - 0.5 - first), taps.weights);
   for (int k = 0; k < N; ++k) {
-    auto const at = static_cast<std::size_t>(k);
-    int const shift = k - (N / 2 - 1);
-    taps.columns[at] =
-        3 * std::clamp(static_cast<int>(left) + shift, 0, size.width_px - 1);
-    taps.rows[at] = row_bytes * std::clamp(static_cast<int>(top) + shift, 0,
-                                           size.height_px - 1);
+    int const shift = k - (N - 1) / 2;
+    taps.places[static_cast<std::size_t>(k)] =
+        step_bytes * std::clamp(static_cast<int>(first) + shift, 0, length - 1);
   }
   return taps;
 }
@@ -76,20 +77,20 @@ Floats load_pixel(std::uint8_t const* rgb) {
   return __builtin_convertvector(bytes, Floats);
 }
 
-template <int N>
-void put_pixel(Taps<N> const& taps, std::uint8_t const* frame,
+template <int NX, int NY>
+void put_pixel(Source<NX, NY> const& source, std::uint8_t const* frame,
                std::uint8_t* out) {
-  if (!taps.is_inside) {
+  if (!source.is_inside) {
     std::fill_n(out, kChannels, kFill);
     return;
   }
   Floats sum{};
-  for (std::size_t j = 0; j < N; ++j) {
-    auto const* const row = frame + taps.rows[j];
+  for (std::size_t j = 0; j < NY; ++j) {
+    auto const* const row = frame + source.y.places[j];
     Floats line{};
-    for (std::size_t i = 0; i < N; ++i)
-      line += taps.weights_x[i] * load_pixel(row + taps.columns[i]);
-    sum += taps.weights_y[j] * line;
+    for (std::size_t i = 0; i < NX; ++i)
+      line += source.x.weights[i] * load_pixel(row + source.x.places[i]);
+    sum += source.y.weights[j] * line;
   }
   sum += kSlack;
   Floats const zero{};
@@ -101,29 +102,50 @@ void put_pixel(Taps<N> const& taps, std::uint8_t const* frame,
     out[c] = static_cast<std::uint8_t>(levels[c]);
 }
 
-template <int N>
+template <int NX, int NY>
 void transform(std::span<std::uint8_t> frames, FrameSize size,
                AffineMap const& map) {
-  auto const width = static_cast<std::size_t>(size.width_px);
-  auto const row_bytes = kChannels * width;
-  auto const frame_bytes = row_bytes * static_cast<std::size_t>(size.height_px);
+  int const row_bytes = 3 * size.width_px;
+  auto const frame_bytes = static_cast<std::size_t>(row_bytes) *
+                           static_cast<std::size_t>(size.height_px);
   GASM_ASSERT(frame_bytes > 0 && frames.size() % frame_bytes == 0);
-  thread_local std::vector<std::uint8_t> source;
-  source.resize(frames.size() + 1);
-  std::copy(frames.begin(), frames.end(), source.begin());
-  std::vector<Taps<N>> taps(width);
-  for (int y = 0; y < size.height_px; ++y) {
-    for (std::size_t x = 0; x < width; ++x) {
-      double const px = static_cast<double>(x) + 0.5;
-      double const py = y + 0.5;
-      taps[x] = taps_at<N>(map.a * px + map.b * py + map.c,
-                           map.d * px + map.e * py + map.f, size);
+  thread_local std::vector<std::uint8_t> before;
+  before.resize(frames.size() + 1);
+  std::copy(frames.begin(), frames.end(), before.begin());
+  std::vector<Source<NX, NY>> sources(static_cast<std::size_t>(size.width_px));
+  for (int row = 0; row < size.height_px; ++row) {
+    for (int column = 0; column < size.width_px; ++column) {
+      double const px = column + 0.5;
+      double const py = row + 0.5;
+      double const x = map.a * px + map.b * py + map.c;
+      double const y = map.d * px + map.e * py + map.f;
+      auto& source = sources[static_cast<std::size_t>(column)];
+      source.is_inside =
+          x >= 0.0 && x < size.width_px && y >= 0.0 && y < size.height_px;
+      if (!source.is_inside) continue;
+      source.x = taps_at<NX>(x, size.width_px, 3);
+      source.y = taps_at<NY>(y, size.height_px, row_bytes);
     }
-    auto const row = static_cast<std::size_t>(y) * row_bytes;
-    for (std::size_t at = 0; at < frames.size(); at += frame_bytes)
-      for (std::size_t x = 0; x < width; ++x)
-        put_pixel(taps[x], source.data() + at, &frames[at + row + 3 * x]);
+    auto* const first =
+        frames.data() + static_cast<std::ptrdiff_t>(row) * row_bytes;
+    for (std::size_t at = 0; at < frames.size(); at += frame_bytes) {
+      auto* out = first + at;
+      for (auto const& source : sources) {
+        put_pixel(source, before.data() + at, out);
+        out += kChannels;
+      }
+    }
   }
+}
+
+template <int N>
+void transform_where_needed(std::span<std::uint8_t> frames, FrameSize size,
+                            AffineMap const& map) {
+  bool const moves_x = map.a != 1.0 || map.b != 0.0 || map.c != 0.0;
+  bool const moves_y = map.d != 0.0 || map.e != 1.0 || map.f != 0.0;
+  if (moves_x && moves_y) return transform<N, N>(frames, size, map);
+  if (moves_x) return transform<N, 1>(frames, size, map);
+  if (moves_y) return transform<1, N>(frames, size, map);
 }
 
 double round_to_15_digits(double value) {
@@ -135,9 +157,9 @@ double round_to_15_digits(double value) {
 void transform_affine(std::span<std::uint8_t> frames, FrameSize size,
                       AffineMap const& map, Interpolation interpolation) {
   if (interpolation == Interpolation::bilinear)
-    transform<2>(frames, size, map);
+    transform_where_needed<2>(frames, size, map);
   else
-    transform<4>(frames, size, map);
+    transform_where_needed<4>(frames, size, map);
 }
 
 AffineMap rotation_map(FrameSize size, double degrees) {

@@ -168,6 +168,7 @@ EvalResult evaluate(Communicator const& comm, Collective& collective,
     return {.is_complete = false};
   collective.reduce(sum, total.values());
   auto result = summarise(total, num_classes);
+  result.num_views = loader.options().views.size();
   // The same numbers on all ranks, and so the same error.
   if (auto const fine = loader.check_budget(result.num_bad); !fine)
     throw AgreedError(fine.error());
@@ -191,6 +192,7 @@ std::string eval_json(EvalResult const& result,
   nlohmann::ordered_json const all = {
       {"num_clips", result.num_clips},
       {"num_bad", result.num_bad},
+      {"num_views", result.num_views},
       {"loss", result.loss},
       {"top1", result.top1},
       {"top5", result.top5},

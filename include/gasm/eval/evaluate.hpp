@@ -28,6 +28,7 @@ struct EvalResult {
   bool is_complete = true;  ///< false: should_stop ended it, nothing counts
   std::int64_t num_clips = 0;
   std::int64_t num_bad = 0;  ///< clips that could not be decoded: not counted
+  int num_views = 1;         ///< that each clip was seen through
   double loss = 0.0;         ///< mean cross-entropy without smoothing
   double top1 = 0.0;
   double top5 = 0.0;             ///< of min(5, K) classes

@@ -216,8 +216,7 @@ TEST(EraseBox, FillsTheSameBoxOfAllFramesWithNoise) {
     EXPECT_EQ(num_kept, 20000 - 10500);
     // Cutting at 0 and 255 moves the means by less than a level.
     double const mean = p % 3 == 0 ? 0.485 : p % 3 == 1 ? 0.456 : 0.406;
-    EXPECT_NEAR(sum / 10500, 255.0 * mean, 3.0)
-        << p;
+    EXPECT_NEAR(sum / 10500, 255.0 * mean, 3.0) << p;
   }
   Bytes again(clip.size(), 77);
   erase_box(box, size, again);
