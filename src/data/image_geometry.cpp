@@ -11,87 +11,121 @@
 #include "gasm/data/image_ops.hpp"
 
 // The places and weights of a row of output pixels are worked out once and then
-// used for all frames; the colours of a pixel are one vector.
+// used for all frames. Frames are copied to four bytes a pixel: neighbours in a
+// row are then one vector.
 
 namespace gasm {
 namespace {
 
 constexpr std::size_t kChannels = 3;
+constexpr std::size_t kPixel = 4;  // bytes of a copied pixel, the last unused
 constexpr std::uint8_t kFill = 128;
 // Levels are cut, not rounded, so that a flat 100 that sums up to 99.99999
 // must not become 99.
 constexpr float kSlack = 1e-3F;
 
-using Floats = float __attribute__((vector_size(16)));
-using Bytes4 = std::uint8_t __attribute__((vector_size(4)));
+// N source pixels of a row. One by one: GCC 12 knows no vectors of a dependent
+// size.
+template <int N>
+struct Vectors;
+template <>
+struct Vectors<1> {
+  using Bytes = std::uint8_t __attribute__((vector_size(4)));
+  using Floats = float __attribute__((vector_size(16)));
+};
+template <>
+struct Vectors<2> {
+  using Bytes = std::uint8_t __attribute__((vector_size(8)));
+  using Floats = float __attribute__((vector_size(32)));
+};
+template <>
+struct Vectors<4> {
+  using Bytes = std::uint8_t __attribute__((vector_size(16)));
+  using Floats = float __attribute__((vector_size(64)));
+};
+using Floats = Vectors<1>::Floats;
 using Ints = std::int32_t __attribute__((vector_size(16)));
 
-// N source places along one axis: where their bytes begin, and their weights.
-template <int N>
-struct Taps {
-  std::array<std::int32_t, N> places;
-  std::array<float, N> weights;
-};
-
-// Where an output pixel comes from.
+// Where the NX x NY source pixels of an output pixel are, and their weights.
 template <int NX, int NY>
 struct Source {
   bool is_inside = false;
-  Taps<NX> x;
-  Taps<NY> y;
+  bool is_contiguous = false;  // no column beyond an edge
+  std::array<std::int32_t, NX> columns;
+  std::array<std::int32_t, NY> rows;
+  std::array<float, NX> weights_x;
+  std::array<float, NY> weights_y;
 };
 
 // An axis along which nothing moves.
-std::array<float, 1> weights_at(float, std::array<float, 1> const&) {
-  return {1.0F};
+void set_weights(float, std::array<float, 1>& weights) { weights = {1.0F}; }
+
+void set_weights(float d, std::array<float, 2>& weights) {
+  weights = {1.0F - d, d};
 }
 
-std::array<float, 2> weights_at(float d, std::array<float, 2> const&) {
-  return {1.0F - d, d};
-}
-
-std::array<float, 4> weights_at(float d, std::array<float, 4> const&) {
+void set_weights(float d, std::array<float, 4>& weights) {
   // p1 + d (p2 + d (p3 + d p4)) of Pillow's BICUBIC, by source pixel.
-  return {d * (-1.0F + d * (2.0F - d)), 1.0F + d * d * (d - 2.0F),
-          d * (1.0F + d * (1.0F - d)), d * d * (d - 1.0F)};
+  weights = {d * (-1.0F + d * (2.0F - d)), 1.0F + d * d * (d - 2.0F),
+             d * (1.0F + d * (1.0F - d)), d * d * (d - 1.0F)};
 }
 
-template <int N>
-Taps<N> taps_at(double place, int length, int step_bytes) {
-  Taps<N> taps;
+template <std::size_t N>
+void set_taps(double place, int length, std::array<std::int32_t, N>& indices,
+              std::array<float, N>& weights) {
   double const first = std::floor(place - 0.5);
-  taps.weights =
-      weights_at(static_cast<float>(place - 0.5 - first), taps.weights);
-  for (int k = 0; k < N; ++k) {
-    int const shift = k - (N - 1) / 2;
-    taps.places[static_cast<std::size_t>(k)] =
-        step_bytes * std::clamp(static_cast<int>(first) + shift, 0, length - 1);
+  set_weights(static_cast<float>(place - 0.5 - first), weights);
+  for (std::size_t k = 0; k < N; ++k) {
+    int const shift = static_cast<int>(k) - (static_cast<int>(N) - 1) / 2;
+    indices[k] = std::clamp(static_cast<int>(first) + shift, 0, length - 1);
   }
-  return taps;
-}
-
-// Reads one byte beyond the pixel: the copy of the frame has room for that.
-Floats load_pixel(std::uint8_t const* rgb) {
-  Bytes4 bytes;
-  std::memcpy(&bytes, rgb, sizeof bytes);
-  return __builtin_convertvector(bytes, Floats);
 }
 
 template <int NX, int NY>
-void put_pixel(Source<NX, NY> const& source, std::uint8_t const* frame,
-               std::uint8_t* out) {
+Source<NX, NY> find_source(double x, double y, FrameSize size) {
+  Source<NX, NY> source;
+  source.is_inside =
+      x >= 0.0 && x < size.width_px && y >= 0.0 && y < size.height_px;
+  if (!source.is_inside) return source;
+  set_taps(x, size.width_px, source.columns, source.weights_x);
+  set_taps(y, size.height_px, source.rows, source.weights_y);
+  source.is_contiguous = source.columns.back() - source.columns[0] == NX - 1;
+  return source;
+}
+
+template <int NX, int NY>
+[[gnu::always_inline]] inline void put_pixel(Source<NX, NY> const& source,
+                                             std::uint8_t const* frame,
+                                             std::size_t row_bytes,
+                                             std::uint8_t* out) {
   if (!source.is_inside) {
-    std::fill_n(out, kChannels, kFill);
+    for (std::size_t c = 0; c < kChannels; ++c) out[c] = kFill;
     return;
   }
-  Floats sum{};
+  typename Vectors<NX>::Floats columns{};
   for (std::size_t j = 0; j < NY; ++j) {
-    auto const* const row = frame + source.y.places[j];
-    Floats line{};
-    for (std::size_t i = 0; i < NX; ++i)
-      line += source.x.weights[i] * load_pixel(row + source.x.places[i]);
-    sum += source.y.weights[j] * line;
+    auto const* const row =
+        frame + static_cast<std::size_t>(source.rows[j]) * row_bytes;
+    typename Vectors<NX>::Bytes bytes;
+    if (source.is_contiguous) {
+      std::memcpy(&bytes,
+                  row + kPixel * static_cast<std::size_t>(source.columns[0]),
+                  sizeof bytes);
+    } else {
+      std::array<std::uint8_t, kPixel * NX> gathered;
+      for (std::size_t i = 0; i < NX; ++i)
+        std::memcpy(&gathered[kPixel * i],
+                    row + kPixel * static_cast<std::size_t>(source.columns[i]),
+                    kPixel);
+      std::memcpy(&bytes, gathered.data(), sizeof bytes);
+    }
+    columns += source.weights_y[j] *
+               __builtin_convertvector(bytes, typename Vectors<NX>::Floats);
   }
+  std::array<Floats, NX> pixels;
+  std::memcpy(pixels.data(), &columns, sizeof columns);
+  Floats sum{};
+  for (std::size_t i = 0; i < NX; ++i) sum += source.weights_x[i] * pixels[i];
   sum += kSlack;
   Floats const zero{};
   Floats const most = zero + 255.0F;
@@ -103,38 +137,71 @@ void put_pixel(Source<NX, NY> const& source, std::uint8_t const* frame,
 }
 
 template <int NX, int NY>
+[[gnu::always_inline]] inline void put_row(
+    std::vector<Source<NX, NY>> const& sources, std::uint8_t const* frame,
+    std::uint8_t* out) {
+  for (auto const& source : sources) {
+    put_pixel(source, frame, kPixel * sources.size(), out);
+    out += kChannels;
+  }
+}
+
+template <int NX, int NY>
+void put_row_plain(std::vector<Source<NX, NY>> const& sources,
+                   std::uint8_t const* frame, std::uint8_t* out) {
+  put_row(sources, frame, out);
+}
+
+#if defined(__x86_64__)
+// Without fused multiplication: the same levels on every machine.
+template <int NX, int NY>
+[[gnu::target("avx2")]] void put_row_avx2(
+    std::vector<Source<NX, NY>> const& sources, std::uint8_t const* frame,
+    std::uint8_t* out) {
+  put_row(sources, frame, out);
+}
+
+template <int NX, int NY>
+auto pick_put_row() {
+  static bool const has_avx2 = __builtin_cpu_supports("avx2");
+  return has_avx2 ? put_row_avx2<NX, NY> : put_row_plain<NX, NY>;
+}
+#else
+template <int NX, int NY>
+auto pick_put_row() {
+  return put_row_plain<NX, NY>;
+}
+#endif
+
+// [..., 3] to [..., 4].
+std::vector<std::uint8_t> const& widened(std::span<std::uint8_t const> frames) {
+  thread_local std::vector<std::uint8_t> wide;
+  wide.resize(frames.size() / kChannels * kPixel);
+  auto* to = wide.data();
+  for (std::size_t at = 0; at < frames.size(); at += kChannels, to += kPixel)
+    for (std::size_t c = 0; c < kChannels; ++c) to[c] = frames[at + c];
+  return wide;
+}
+
+template <int NX, int NY>
 void transform(std::span<std::uint8_t> frames, FrameSize size,
                AffineMap const& map) {
-  int const row_bytes = 3 * size.width_px;
-  auto const frame_bytes = static_cast<std::size_t>(row_bytes) *
-                           static_cast<std::size_t>(size.height_px);
-  GASM_ASSERT(frame_bytes > 0 && frames.size() % frame_bytes == 0);
-  thread_local std::vector<std::uint8_t> before;
-  before.resize(frames.size() + 1);
-  std::copy(frames.begin(), frames.end(), before.begin());
+  auto const num_pixels = static_cast<std::size_t>(size.width_px) *
+                          static_cast<std::size_t>(size.height_px);
+  GASM_ASSERT(num_pixels > 0 && frames.size() % (kChannels * num_pixels) == 0);
+  auto const& before = widened(frames);
+  auto const put = pick_put_row<NX, NY>();
   std::vector<Source<NX, NY>> sources(static_cast<std::size_t>(size.width_px));
   for (int row = 0; row < size.height_px; ++row) {
     for (int column = 0; column < size.width_px; ++column) {
-      double const px = column + 0.5;
-      double const py = row + 0.5;
-      double const x = map.a * px + map.b * py + map.c;
-      double const y = map.d * px + map.e * py + map.f;
-      auto& source = sources[static_cast<std::size_t>(column)];
-      source.is_inside =
-          x >= 0.0 && x < size.width_px && y >= 0.0 && y < size.height_px;
-      if (!source.is_inside) continue;
-      source.x = taps_at<NX>(x, size.width_px, 3);
-      source.y = taps_at<NY>(y, size.height_px, row_bytes);
+      double const x = column + 0.5;
+      double const y = row + 0.5;
+      sources[static_cast<std::size_t>(column)] = find_source<NX, NY>(
+          map.a * x + map.b * y + map.c, map.d * x + map.e * y + map.f, size);
     }
-    auto* const first =
-        frames.data() + static_cast<std::ptrdiff_t>(row) * row_bytes;
-    for (std::size_t at = 0; at < frames.size(); at += frame_bytes) {
-      auto* out = first + at;
-      for (auto const& source : sources) {
-        put_pixel(source, before.data() + at, out);
-        out += kChannels;
-      }
-    }
+    auto const first = static_cast<std::size_t>(row) * sources.size();
+    for (std::size_t at = 0; kChannels * at < frames.size(); at += num_pixels)
+      put(sources, &before[kPixel * at], &frames[kChannels * (at + first)]);
   }
 }
 
