@@ -25,7 +25,7 @@ constexpr std::uint8_t kFill = 128;
 constexpr float kSlack = 1e-3F;
 
 // N source pixels of a row. One by one: GCC 12 knows no vectors of a dependent
-// size.
+// size, and makes scalar code of those longer than a register.
 template <int N>
 struct Vectors;
 template <>
@@ -37,11 +37,6 @@ template <>
 struct Vectors<2> {
   using Bytes = std::uint8_t __attribute__((vector_size(8)));
   using Floats = float __attribute__((vector_size(32)));
-};
-template <>
-struct Vectors<4> {
-  using Bytes = std::uint8_t __attribute__((vector_size(16)));
-  using Floats = float __attribute__((vector_size(64)));
 };
 using Floats = Vectors<1>::Floats;
 using Ints = std::int32_t __attribute__((vector_size(16)));
@@ -102,28 +97,33 @@ template <int NX, int NY>
     for (std::size_t c = 0; c < kChannels; ++c) out[c] = kFill;
     return;
   }
-  typename Vectors<NX>::Floats columns{};
+  constexpr int kAtOnce = NX == 1 ? 1 : 2;
+  using Vector = Vectors<kAtOnce>;
+  std::array<typename Vector::Floats, NX / kAtOnce> columns{};
+  std::array<std::uint8_t, kPixel * NX> gathered;
   for (std::size_t j = 0; j < NY; ++j) {
     auto const* const row =
         frame + static_cast<std::size_t>(source.rows[j]) * row_bytes;
-    typename Vectors<NX>::Bytes bytes;
-    if (source.is_contiguous) {
-      std::memcpy(&bytes,
-                  row + kPixel * static_cast<std::size_t>(source.columns[0]),
-                  sizeof bytes);
-    } else {
-      std::array<std::uint8_t, kPixel * NX> gathered;
+    auto const* from =
+        row + kPixel * static_cast<std::size_t>(source.columns[0]);
+    if (!source.is_contiguous) {
       for (std::size_t i = 0; i < NX; ++i)
         std::memcpy(&gathered[kPixel * i],
                     row + kPixel * static_cast<std::size_t>(source.columns[i]),
                     kPixel);
-      std::memcpy(&bytes, gathered.data(), sizeof bytes);
+      from = gathered.data();
     }
-    columns += source.weights_y[j] *
-               __builtin_convertvector(bytes, typename Vectors<NX>::Floats);
+    for (auto& some : columns) {
+      typename Vector::Bytes bytes;
+      std::memcpy(&bytes, from, sizeof bytes);
+      some += source.weights_y[j] *
+              __builtin_convertvector(bytes, typename Vector::Floats);
+      from += sizeof bytes;
+    }
   }
   std::array<Floats, NX> pixels;
-  std::memcpy(pixels.data(), &columns, sizeof columns);
+  static_assert(sizeof pixels == sizeof columns);
+  std::memcpy(pixels.data(), columns.data(), sizeof columns);
   Floats sum{};
   for (std::size_t i = 0; i < NX; ++i) sum += source.weights_x[i] * pixels[i];
   sum += kSlack;
