@@ -20,6 +20,12 @@ int num_frames_of(std::span<float const> motion) {
   return static_cast<int>(motion.size()) + 1;
 }
 
+std::vector<int> room_for(int num) {
+  std::vector<int> indices;
+  indices.reserve(static_cast<std::size_t>(num));
+  return indices;
+}
+
 // Halves to the even neighbour, as numpy rounds.
 int divide_to_nearest(int a, int b) {
   int const whole = a / b;
@@ -36,7 +42,7 @@ int dense_room(int num_frames, int num_wanted, int stride) {
 
 std::vector<int> dense_from(int start, int num_frames, int num_wanted,
                             int stride) {
-  std::vector<int> indices;
+  auto indices = room_for(num_wanted);
   for (int i = 0; i < num_wanted; ++i)
     indices.push_back(std::min(start + i * stride, num_frames - 1));
   return indices;
@@ -163,7 +169,7 @@ std::vector<int> motion_indices(std::span<float const> motion, int num_wanted,
   if (curve.empty())
     return segment_indices(num_frames_of(motion), num_wanted, SampleMode::train,
                            rng);
-  std::vector<int> indices;
+  auto indices = room_for(num_wanted);
   for (int i = 0; i < num_wanted; ++i)
     indices.push_back(nearest_frame(curve, (i + rng.uniform()) / num_wanted));
   return indices;
@@ -179,7 +185,7 @@ std::vector<int> motion_test_indices(std::span<float const> motion,
                ? uniform_indices(num_frames, num_wanted)
                : interleaved_indices(num_frames, num_wanted, clip);
   double const within = (clip.index + 0.5) / clip.num_clips;
-  std::vector<int> indices;
+  auto indices = room_for(num_wanted);
   for (int i = 0; i < num_wanted; ++i)
     indices.push_back(nearest_frame(curve, (i + within) / num_wanted));
   return indices;
@@ -202,7 +208,7 @@ std::vector<int> tsm_test_indices(int num_frames, int num_wanted,
   GASM_ASSERT(clip.num_clips <= 2 && clip.index < clip.num_clips);
   double const tick = static_cast<double>(num_frames) / num_wanted;
   double const first = clip.index == 0 ? tick / 2.0 : 0.0;
-  std::vector<int> indices;
+  auto indices = room_for(num_wanted);
   for (int i = 0; i < num_wanted; ++i)
     indices.push_back(static_cast<int>(first + tick * i));
   return indices;
@@ -213,7 +219,7 @@ std::vector<int> interleaved_indices(int num_frames, int num_wanted,
   check_counts(num_frames, num_wanted);
   GASM_ASSERT(0 <= clip.index && clip.index < clip.num_clips);
   double const tick = static_cast<double>(num_frames) / num_wanted;
-  std::vector<int> all;
+  auto all = room_for(clip.num_clips * num_wanted);
   for (int j = 0; j < clip.num_clips; ++j)
     for (int i = 0; i < num_wanted; ++i)
       all.push_back(static_cast<int>(tick * j / clip.num_clips + tick * i));

@@ -196,9 +196,9 @@ void adjust_contrast(Bytes frames, FrameSize size, float factor) {
     std::uint64_t sum = 0;
     for (std::size_t at = 0; at < frame.size(); at += kChannels)
       sum += static_cast<std::uint64_t>(grey_of(&frame[at]));
-    double const mean = static_cast<double>(sum) /
-                        static_cast<double>(frame.size() / kChannels);
-    look_up(frame, blend_table(static_cast<int>(mean + 0.5), factor));
+    std::uint64_t const num = frame.size() / kChannels;
+    auto const mean = static_cast<int>((2 * sum + num) / (2 * num));
+    look_up(frame, blend_table(mean, factor));
   });
 }
 
