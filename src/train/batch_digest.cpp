@@ -31,7 +31,10 @@ std::uint64_t digest_of(MicroBatch const& batch, std::int64_t slot,
   bytes.append(reinterpret_cast<char const*>(pixels.data_ptr<std::uint8_t>()),
                static_cast<std::size_t>(pixels.numel()));
   append(bytes, batch.labels[slot].item<std::int64_t>());
-  append(bytes, 1.0);  // every sample counts once
+  append(bytes, batch.own_share);
+  append(bytes, batch.other_labels.defined()
+                    ? batch.other_labels[slot].item<std::int64_t>()
+                    : std::int64_t{-1});
   return xxh64(std::as_bytes(std::span(bytes)));
 }
 

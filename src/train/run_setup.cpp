@@ -21,11 +21,13 @@ namespace gasm {
 namespace {
 
 ClipLoaderOptions loader_options(RunConfig const& config,
-                                 ClipStore const& store, SampleMode mode) {
+                                 ClipStore const& store, SampleMode mode,
+                                 TestViews views) {
   auto const resolution = config.model.semantic.resolution;
   ClipLoaderOptions options;
   options.mode = mode;
   options.sampling = config.data.sampling;
+  options.views = views;
   options.output = {.width_px = resolution.width,
                     .height_px = resolution.height};
   options.augment = config.data.augment;
@@ -93,7 +95,7 @@ void load_backbone(torch::nn::Module& backbone, TensorMap const& tensors,
 
 ClipSource open_clips(Communicator const& world, RunConfig const& config,
                       Watchdog& watchdog, std::string const& path,
-                      SampleMode mode) {
+                      SampleMode mode, TestViews views) {
   Phase const phase(watchdog, "open " + path, config.train.watchdog_s);
   fault_point(world.rank(), "open");
   ClipSource source;
@@ -107,7 +109,7 @@ ClipSource open_clips(Communicator const& world, RunConfig const& config,
   source.reader = make_reader(world, config, store_mode, *source.store);
   agree_call(world, [&] {
     source.loader = std::make_unique<ClipLoader>(
-        *source.store, loader_options(config, *source.store, mode),
+        *source.store, loader_options(config, *source.store, mode, views),
         source.reader.get());
   });
   return source;
@@ -229,6 +231,7 @@ std::string experiment_digest(RunConfig const& config) {
   neutral.train.stop_after.reset();
   neutral.train.watchdog_s = 0;
   neutral.parallel = {};
+  neutral.eval = {};
   neutral.checkpoint = {};
   neutral.log = {};
   return digest(neutral);

@@ -29,11 +29,12 @@ struct ClipSource {
 
 /// Opens `path` on every rank, in the store mode of the configuration for
 /// SampleMode::train. What is evaluated on is read in the order of the file,
-/// and so resident, or direct where that was asked for or it does not fit. The
-/// same AgreedError on all ranks if one cannot. Collective.
+/// and so resident, or direct where that was asked for or it does not fit;
+/// `views` are for evaluation. The same AgreedError on all ranks if one cannot.
+/// Collective.
 ClipSource open_clips(Communicator const& world, RunConfig const& config,
                       Watchdog& watchdog, std::string const& path,
-                      SampleMode mode);
+                      SampleMode mode, TestViews views = {});
 
 /// What a training learns from and is measured on.
 struct TrainingData {

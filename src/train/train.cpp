@@ -152,7 +152,8 @@ EvalResult evaluate_run(Communicator const& world, RunConfig const& config,
   set_torch_threads();
   Watchdog watchdog({.rank = world.rank(), .num_ranks = world.size()});
   auto const source =
-      open_clips(world, config, watchdog, path, SampleMode::eval);
+      open_clips(world, config, watchdog, path, SampleMode::eval,
+                 {config.eval.clips, config.eval.crops});
   auto const num_classes = num_classes_of(config, *source.store);
   auto const model =
       build_model(world, config, watchdog, num_classes, FirstWeights::seeded);
@@ -165,6 +166,7 @@ EvalResult evaluate_run(Communicator const& world, RunConfig const& config,
       world, *collective, *model, *source.loader, source.size(), num_classes,
       {.micro_batch = config.train.micro_batch,
        .num_threads = config.data.threads,
+       .average = config.eval.average,
        .on_progress = [&](auto done, auto total) {
          watchdog.progress(fmt::format("evaluate {} of {}", done, total));
          if (on_progress) on_progress("evaluate", done, total);

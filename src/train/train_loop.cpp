@@ -12,6 +12,7 @@
 #include "gasm/base/log.hpp"
 #include "gasm/base/rng.hpp"
 #include "gasm/comm/agree.hpp"
+#include "mixed_loss.hpp"
 #include "schedule.hpp"
 
 namespace gasm {
@@ -133,14 +134,11 @@ void TrainLoop::run_micro_batch(StepPlan const& plan, MicroBatch const& batch) {
       mix_key({parts_.config.run.seed, static_cast<std::uint64_t>(plan.step),
                static_cast<std::uint64_t>(batch.index)}));
   auto const logits = parts_.model.forward(batch.clips);
-  auto const loss = at::cross_entropy_loss(
-      logits, batch.labels, {}, at::Reduction::Sum, /*ignore_index=*/-100,
-      parts_.config.optim.label_smoothing);
-  auto const num_top1 =
-      logits.argmax(1).eq(batch.labels).sum().item<std::int64_t>();
-  sums_.add_micro_batch(loss, {.num_clips = batch.size(),
-                               .num_top1 = num_top1,
-                               .num_bad = batch.num_bad()});
+  sums_.add_micro_batch(
+      mixed_loss(logits, batch, parts_.config.optim.label_smoothing),
+      {.num_clips = batch.size(),
+       .num_top1 = count_top1(logits, batch),
+       .num_bad = batch.num_bad()});
 }
 
 void TrainLoop::agree_on_step(Result<void> const& mine) {

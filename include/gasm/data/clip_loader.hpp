@@ -8,6 +8,7 @@
 #include <set>
 #include <span>
 #include <stop_token>
+#include <vector>
 
 #include "gasm/base/result.hpp"
 #include "gasm/data/augment.hpp"
@@ -18,13 +19,23 @@
 
 namespace gasm {
 
+struct ClipInfo;
 class ClipStore;
 class RecordReader;
 class VideoDecoder;
 
+/// The views of one sample in a test: every clip in time with every window.
+struct TestViews {
+  int num_clips = 1;
+  int num_crops = 1;
+
+  int size() const { return num_clips * num_crops; }
+};
+
 struct ClipLoaderOptions {
   SampleMode mode = SampleMode::train;
   SamplingConfig sampling;
+  TestViews views;  ///< eval: clips and windows of each sample
   FrameSize output{224, 224};
   AugmentConfig augment;  ///< eval: only what is not random (augment.hpp)
   FlipMap flip_map;       ///< one entry a class; needed if flip is not none
@@ -34,8 +45,9 @@ struct ClipLoaderOptions {
 };
 
 /// From a planned micro-batch to tensors. Every draw is keyed by (seed,
-/// epoch, sample): the batch is the same bit for bit on any rank and thread.
-/// In evaluation nothing depends on the epoch.
+/// epoch, sample), and that of mixing by (seed, step, micro-batch): the batch
+/// is the same bit for bit on any rank and thread. In evaluation nothing
+/// depends on the epoch.
 ///
 /// A clip that cannot be decoded to its last wanted frame is logged once,
 /// counted, and replaced by the one at the next position of the epoch's order
@@ -57,14 +69,16 @@ class ClipLoader {
   MicroBatch load(MicroBatchPlan const& plan, EpochOrder const& order,
                   VideoDecoder& decoder, std::stop_token stop = {}) const;
 
-  /// One clip into `out` u8 [T, 3, H, W], clip_bytes() in all. Its label, or
-  /// why there is no clip.
+  /// One sample into `out` u8 [V, T, 3, H, W], sample_bytes() in all; its views
+  /// in the order of (clip, window). Its label, or why there is no clip.
   Result<std::int64_t> load_clip(std::int64_t sample, std::int64_t epoch,
                                  VideoDecoder& decoder,
                                  std::span<std::uint8_t> out) const;
 
   /// T * 3 * H * W
   std::size_t clip_bytes() const;
+  /// V * clip_bytes()
+  std::size_t sample_bytes() const;
 
   /// Fails if `num_bad` clips of one pass over the store, on all ranks
   /// together, are more than max_bad_fraction allows.
@@ -84,6 +98,11 @@ class ClipLoader {
     std::int64_t label;
   };
 
+  /// The frames of all clips in time, one clip after the other.
+  Result<std::vector<int>> choose_frames(std::span<std::byte const> file,
+                                         ClipInfo const& info, Rng& rng,
+                                         VideoDecoder& decoder) const;
+  void mix(MicroBatch& batch, std::span<std::uint8_t> clips) const;
   Loaded load_slot(std::int64_t position, std::int64_t epoch,
                    EpochOrder const& order, VideoDecoder& decoder,
                    std::span<std::uint8_t> out) const;
