@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "gasm/base/log.hpp"
 #include "gasm/comm/agree.hpp"
 
 namespace gasm {
@@ -23,6 +24,9 @@ LoneWork::LoneWork(Communicator const& world, std::string what,
 bool LoneWork::run(std::function<bool()> const& body) {
   Result<bool> done = false;
   if (world_.is_root()) {
+    if (world_.size() > 1)
+      log_info("{}: serial work of rank 0, the other {} wait", what_,
+               world_.size() - 1);
     Phase const phase(watchdog_, what_, deadline_s_);
     done = caught(body);
     finish();

@@ -84,6 +84,15 @@ struct GzipParts::State {
         last.name(), last.num_bytes, parts.stem, last.number + 1);
   }
 
+  /// Every block made sense, so that no place is more suspect than others.
+  Error wrong_checksum() const {
+    return error(
+        "the checksum at the end of {} is wrong: bytes changed somewhere from "
+        "{} on. Try to compare the parts' sizes with the publisher's, and to "
+        "fetch them again",
+        part().name(), parts.parts.front().name());
+  }
+
   bool continues_well(std::size_t candidate) const;
   std::string blame_joint() const;
   std::string blame() const;
@@ -105,7 +114,7 @@ bool GzipParts::State::continues_well(std::size_t candidate) const {
     for (auto step = Inflater::Step(); !left.empty(); left = step.rest) {
       step = trial.run(left, out);
       if (step.outcome == Inflater::Outcome::damaged) return false;
-      if (step.outcome == Inflater::Outcome::stream_end) return true;
+      if (step.outcome != Inflater::Outcome::more) return true;
     }
   }
   return true;
@@ -160,6 +169,8 @@ Result<std::size_t> GzipParts::State::fill(std::span<std::byte> out) {
     auto const step = inflater.run(input, out);
     input = step.rest;
     made_bytes += step.num_out;
+    if (step.outcome == Inflater::Outcome::wrong_checksum)
+      return tl::unexpected(wrong_checksum());
     if (step.outcome == Inflater::Outcome::damaged)
       return failure("damaged ({}) {}", step.reason, blame());
     between_streams = step.outcome == Inflater::Outcome::stream_end;

@@ -56,8 +56,11 @@ Inflater::Step Inflater::run(std::span<std::byte const> in,
   if (code == Z_STREAM_END) {
     step.outcome = Outcome::stream_end;
   } else if (code != Z_OK && code != Z_BUF_ERROR) {
-    step.outcome = Outcome::damaged;
     step.reason = z.msg != nullptr ? z.msg : zError(code);
+    // zlib has one code for both.
+    bool const is_end = step.reason == "incorrect data check" ||
+                        step.reason == "incorrect length check";
+    step.outcome = is_end ? Outcome::wrong_checksum : Outcome::damaged;
   }
   return step;
 }

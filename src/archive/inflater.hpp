@@ -12,8 +12,9 @@ namespace gasm {
 class Inflater {
  public:
   enum class Outcome {
-    more,        ///< wants more input, or room for more output
-    stream_end,  ///< the stream ended, its checksum and length are right
+    more,            ///< wants more input, or room for more output
+    stream_end,      ///< the stream ended, its checksum and length are right
+    wrong_checksum,  ///< the stream ended, but they are wrong
     damaged,
   };
   struct Step {

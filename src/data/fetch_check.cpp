@@ -13,6 +13,10 @@ namespace {
 
 constexpr std::string_view kSsv2Stem = "20bn-something-something-v2";
 constexpr std::int64_t kSsv2Videos = 220'847;
+/// To tell which part is short; sizes decide nothing.
+constexpr char const* kSsv2Sizes =
+    "Something-Something V2 is published in two parts of about 10.0 and 9.44 "
+    "GB";
 
 bool is_ssv2(ArchiveParts const& parts, FetchProfile profile) {
   return profile == FetchProfile::ssv2 ||
@@ -87,7 +91,11 @@ FetchReport check_parts(std::filesystem::path const& place,
     report.notes.push_back(
         name + " is not read (the names of parts end in -00, -01, ...)");
   report.problems = find_part_problems(report.parts);
-  if (!report.problems.empty()) return report;
+  if (!report.problems.empty()) {
+    if (is_ssv2(report.parts, options.profile))
+      report.notes.emplace_back(kSsv2Sizes);
+    return report;
+  }
 
   GzipParts stream(report.parts);
   VideoUnpacker unpacker(options, report);
@@ -102,8 +110,9 @@ FetchReport check_parts(std::filesystem::path const& place,
   unpacker.report_findings();
   if (report.is_whole && report.num_videos == 0)
     report.problems.emplace_back("the archive holds no video");
-  if (report.is_whole && is_ssv2(report.parts, options.profile))
-    compare_with_ssv2(report);
+  bool const wants_ssv2 = is_ssv2(report.parts, options.profile);
+  if (report.is_whole && wants_ssv2) compare_with_ssv2(report);
+  if (!report.is_whole && wants_ssv2) report.notes.emplace_back(kSsv2Sizes);
   return report;
 }
 

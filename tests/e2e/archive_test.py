@@ -258,7 +258,7 @@ class Broken(Archive):
         changed = bytearray(whole[2])
         changed[len(changed) // 2] ^= 1
         third.write_bytes(changed)
-        self.refused("(damaged|makes no sense) .*Try to fetch")
+        self.refused("(damaged|makes no sense|checksum) .*fetch")
         reset()
         # What the broken ones left is corrected, and the rest added.
         self.assertIn("Videos: good", self.good(*self.words("--extract", self.spool)))
