@@ -16,6 +16,9 @@ constexpr std::size_t kBlockBytes = std::size_t{1} << 20;
 /// Nearer than this to where two parts meet, the joint itself is suspected:
 /// deflate notices foreign bytes within a block of 64 KiB, as a rule.
 constexpr std::uint64_t kJointBytes = std::uint64_t{1} << 22;
+/// Fewer bytes without a fault prove nothing: they may lie in one block that
+/// is stored as it is.
+constexpr std::uint64_t kProofBytes = std::uint64_t{1} << 17;
 
 }  // namespace
 
@@ -108,13 +111,15 @@ bool GzipParts::State::continues_well(std::size_t candidate) const {
   std::vector<std::byte> out(std::size_t{1} << 16);
   for (std::uint64_t done = 0; done < kJointBytes;) {
     auto const num = opened->read(in);
-    if (!num || *num == 0) return num.has_value() && done > 0;
+    if (!num || *num == 0) return num.has_value() && done >= kProofBytes;
     done += *num;
     std::span<std::byte const> left = std::span(in).first(*num);
     for (auto step = Inflater::Step(); !left.empty(); left = step.rest) {
       step = trial.run(left, out);
-      if (step.outcome == Inflater::Outcome::damaged) return false;
-      if (step.outcome != Inflater::Outcome::more) return true;
+      if (step.outcome == Inflater::Outcome::damaged ||
+          step.outcome == Inflater::Outcome::wrong_checksum)
+        return false;
+      if (step.outcome == Inflater::Outcome::stream_end) return true;
     }
   }
   return true;

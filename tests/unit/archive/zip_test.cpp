@@ -48,7 +48,8 @@ TEST_F(Zip, EveryCutIsFoundAndChangedBytesToo) {
     put(path, whole.substr(0, keep));
     auto const members = read_zip(path);
     // Without its directory at the end a member may still be whole.
-    if (members) EXPECT_EQ(members->at(0).bytes.size(), 25U);
+    if (!members) continue;
+    EXPECT_EQ(members->at(0).bytes.size(), 25U);
   }
   put(path, whole.substr(0, 45));
   EXPECT_THAT(why(), HasSubstr("no sound zip archive"));
