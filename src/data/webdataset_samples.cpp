@@ -183,7 +183,10 @@ Error no_tar(std::filesystem::path const& path, std::string const& why) {
 }  // namespace
 
 std::vector<WdsSample> read_shard(std::filesystem::path const& path) {
-  auto reader = value_or_throw(TarReader::open(path));
+  auto opened = TarReader::open(path);
+  if (!opened && !std::filesystem::exists(path)) throw opened.error();
+  if (!opened) throw no_tar(path, opened.error().what());
+  auto reader = std::move(*opened);
   std::vector<WdsSample> samples;
   std::string key;
   std::vector<Field> fields;

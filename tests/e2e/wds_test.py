@@ -80,7 +80,7 @@ class Wds(Case):
     def class_of(self, i):
         return re.sub(r"[\[\]]", "", self.records[i]["template"])
 
-    def export(self, name, ranks=0, more=("--shard-mb", "0.05")):
+    def export(self, name, ranks=0, more=("--shard-mb", "0.02")):
         folder = self.folder / name
         folder.mkdir()
         out = self.good("data", "export-wds", "--store", self.store, "--output",
@@ -113,7 +113,7 @@ class Export(Wds):
                     self.assertEqual((member.mtime, member.uid, member.gid, member.uname,
                                       member.gname, member.mode), (0, 0, 0, "", "", 0o644))
                 videos = [m.size for m in tar.getmembers() if m.name.endswith("webm")]
-            self.assertTrue(sum(videos) <= 50_000 or len(videos) == 1)
+            self.assertTrue(sum(videos) <= 20_000 or len(videos) == 1)
 
     def test_shards_do_not_depend_on_ranks(self):
         alone, _ = self.export("alone")
@@ -153,10 +153,10 @@ class Export(Wds):
                  self.folder / "wds/train-%04d.tar")
         self.bad(4, "train-0001.tar is there, but this export has 1 shards", *again, ranks=2)
         before = [shard.read_bytes() for shard in shards]
-        self.good(*again, "--shard-mb", "0.05")
+        self.good(*again, "--shard-mb", "0.02")
         self.assertEqual([shard.read_bytes() for shard in shards], before)
         (self.folder / "wds/labels.json").write_text("{}")
-        self.bad(4, "labels.json is there and has other classes", *again, "--shard-mb", "0.05")
+        self.bad(4, "labels.json is there and has other classes", *again, "--shard-mb", "0.02")
 
 
 class Import(Wds):
