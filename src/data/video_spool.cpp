@@ -158,8 +158,11 @@ Result<SpoolWriter> SpoolWriter::open(std::filesystem::path const& path) {
       --num;
     done = writer.cut(num);
   } else {
-    done = writer.journal_.truncate(parsed->num_good_bytes);
-    if (done) done = writer.data_.truncate(writer.index_.num_bytes());
+    // Cutting nothing off would still change the times of the files.
+    if (text->size() != parsed->num_good_bytes)
+      done = writer.journal_.truncate(parsed->num_good_bytes);
+    if (done && size != writer.index_.num_bytes())
+      done = writer.data_.truncate(writer.index_.num_bytes());
     if (done && parsed->num_good_bytes == 0)
       done = writer.journal_.write(sealed(std::string(kFirstLine)));
   }
