@@ -255,7 +255,7 @@ class Import(Wds):
         self.bad(4, "train-0000.tar.gz is compressed. Try gunzip",
                  *self.import_words([f"{shards[0]}.gz"]), ranks=2)
         shards[0].write_bytes(whole[:len(whole) // 2])
-        self.bad(4, "train-0000.tar is no sound tar archive|cannot be packed",
+        self.bad(4, "train-0000.tar(: it has no video| is no sound tar archive)|cannot be packed",
                  *self.import_words(shards), ranks=3)
         shards[0].write_bytes(b"no tar" * 1000)
         self.bad(4, "train-0000.tar is no sound tar archive", *self.import_words(shards))
