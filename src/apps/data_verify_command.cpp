@@ -100,7 +100,9 @@ int run_data_verify(Arguments const& arguments) {
                   "--labels data/synsth-s/labels --manifest verify.json",
        .notes = "Ends with 0 if every video is good, 4 if any is bad or "
                 "missing."});
-  line.require("videos", words.videos, "DIR", "Folder of <id>.webm.");
+  line.require("videos", words.videos, "PATH",
+               "Folder of <id>.webm, or the file that gasm data fetch-check "
+               "--extract wrote.");
   line.require("labels", words.labels, "DIR",
                "Folder of labels.json, train.json, ....");
   line.require("manifest", words.manifest, "OUT.json", "File to write.");

@@ -22,12 +22,18 @@ struct Command {
 
 constexpr std::array kCommands = {
     Command{"synth", "write a SynSth set in the SSv2 file format", run_synth},
+    Command{"data fetch-check", "check downloaded archives, extract the videos",
+            run_data_fetch_check},
     Command{"data verify", "decode every video that annotations list",
             run_data_verify},
     Command{"data pack", "pack the videos of a split into one clips.h5",
             run_data_pack},
     Command{"data batches", "print what a training would be fed",
             run_data_batches},
+    Command{"data export-wds", "write a clips.h5 as WebDataset shards",
+            run_data_export_wds},
+    Command{"data import-wds", "pack WebDataset shards into one clips.h5",
+            run_data_import_wds},
     Command{"train", "train a model", run_train},
     Command{"eval", "measure a trained model on held-out clips", run_eval},
     Command{"forward", "run a model on given tensors", run_forward},
@@ -42,7 +48,7 @@ std::string help_text() {
       "recognition. Start it under mpirun or srun for several ranks.\n\n"
       "Commands:\n";
   for (auto const& command : kCommands)
-    text += fmt::format("  {:<14}{}\n", command.name, command.summary);
+    text += fmt::format("  {:<17}{}\n", command.name, command.summary);
   text +=
       "\n  gasm <command> --help   options and an example\n"
       "  gasm --version          what this binary was built from\n\n"

@@ -2,7 +2,6 @@
 #include "gasm/data/verify.hpp"
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -25,30 +24,22 @@ bool has_webm_name(std::filesystem::path const& path) {
   return path.extension() == ".webm" || path.extension() == ".mkv";
 }
 
-bool starts_like_webm(std::span<std::byte const> bytes) {
-  constexpr std::array magic = {std::byte{0x1A}, std::byte{0x45},
-                                std::byte{0xDF}, std::byte{0xA3}};
-  return bytes.size() >= magic.size() &&
-         std::ranges::equal(bytes.first(magic.size()), magic);
-}
-
 /// Reads and decodes the file into `record`; why it cannot be used, if so.
-Result<void> inspect(std::filesystem::path const& path,
+Result<void> inspect(VideoSource const& source, VideoPlace const& place,
                      DecodeLimits const& limits, VideoRecord& record) {
-  std::error_code why;
-  auto const size = std::filesystem::file_size(path, why);
-  if (why) return failure("cannot read the file ({})", why.message());
-  record.num_bytes = size;
-  if (size == 0) return failure("the file is empty");
-  if (size > static_cast<std::uint64_t>(limits.max_file_bytes))
-    return failure("the file has {} bytes (more than the limit of {})", size,
+  auto const size = source.size_bytes(place);
+  if (!size) return tl::unexpected(size.error());
+  record.num_bytes = *size;
+  if (*size == 0) return failure("the file is empty");
+  if (*size > static_cast<std::uint64_t>(limits.max_file_bytes))
+    return failure("the file has {} bytes (more than the limit of {})", *size,
                    limits.max_file_bytes);
-  auto const bytes = read_bytes(path);
+  auto const bytes = source.read(place);
   if (!bytes) return tl::unexpected(bytes.error());
   record.num_bytes = bytes->size();
   record.xxh64 = xxh64(*bytes);
   auto const info = verify_video(*bytes, limits);
-  if (!info && has_webm_name(path) && !starts_like_webm(*bytes))
+  if (!info && has_webm_name(place.name) && !starts_like_webm(*bytes))
     return failure("not a webm file ({})", info.error().what());
   if (!info) return tl::unexpected(info.error());
   record.num_frames = info->num_frames;
@@ -58,23 +49,22 @@ Result<void> inspect(std::filesystem::path const& path,
   return {};
 }
 
-VideoRecord verify_one(std::filesystem::path const& folder,
-                       VideoFiles const& files, std::string const& id,
+VideoRecord verify_one(VideoSource const& source, std::string const& id,
                        DecodeLimits const& limits) {
   VideoRecord record;
   record.id = id;
-  auto const found = files.find(id);
-  if (found == files.end()) {
+  auto const found = source.places.find(id);
+  if (found == source.places.end()) {
     record.error = "there is no video file of this id";
     return record;
   }
-  record.file = found->second.front();
+  record.file = found->second.front().name;
   if (found->second.size() > 1) {
     record.error = fmt::format("two files have this id ({} and {})",
-                               found->second[0], found->second[1]);
+                               found->second[0].name, found->second[1].name);
     return record;
   }
-  if (auto done = inspect(folder / record.file, limits, record); !done)
+  if (auto done = inspect(source, found->second.front(), limits, record); !done)
     record.error = done.error().what();
   return record;
 }
@@ -101,8 +91,7 @@ void fill_from_json(Json const& values, VideoRecord& record) {
 
 /// Rank r takes videos r, r + size, ...: neighbours are alike in length.
 std::vector<VideoRecord> verify_share(Communicator const& comm,
-                                      std::filesystem::path const& folder,
-                                      VideoFiles const& files,
+                                      VideoSource const& source,
                                       std::vector<std::string> const& ids,
                                       VerifyOptions const& options) {
   std::vector<VideoRecord> records;
@@ -117,14 +106,14 @@ std::vector<VideoRecord> verify_share(Communicator const& comm,
   tell(total);
   for (auto i = static_cast<std::size_t>(comm.rank()); i < ids.size();
        i += step) {
-    records.push_back(verify_one(folder, files, ids[i], options.limits));
+    records.push_back(verify_one(source, ids[i], options.limits));
     tell(total);
   }
   return records;
 }
 
 std::vector<VideoRecord> gather(Communicator const& comm,
-                                VideoFiles const& files,
+                                VideoSource const& source,
                                 std::vector<std::string> const& ids,
                                 std::vector<VideoRecord> const& mine) {
   // A decoder's message may quote bytes that are not UTF-8.
@@ -136,8 +125,9 @@ std::vector<VideoRecord> gather(Communicator const& comm,
     for (std::size_t k = 0; k < list.size(); ++k) {
       auto const i = rank + k * texts.size();
       records[i].id = ids[i];
-      if (auto const found = files.find(ids[i]); found != files.end())
-        records[i].file = found->second.front();
+      if (auto const found = source.places.find(ids[i]);
+          found != source.places.end())
+        records[i].file = found->second.front().name;
       fill_from_json(list[k], records[i]);
     }
   }
@@ -159,16 +149,16 @@ std::vector<std::vector<std::string>> find_duplicates(
   return duplicates;
 }
 
-std::vector<std::string> find_unlisted(VideoFiles const& files,
+std::vector<std::string> find_unlisted(VideoSource const& source,
                                        std::vector<std::string> const& ids) {
   std::set<std::string> const listed(ids.begin(), ids.end());
   std::vector<std::string> unlisted;
-  for (auto const& [id, names] : files)
+  for (auto const& [id, places] : source.places)
     if (!listed.contains(id))
-      unlisted.insert(unlisted.end(), names.begin(), names.end());
+      for (auto const& place : places) unlisted.push_back(place.name);
   std::ranges::sort(unlisted, [](auto const& a, auto const& b) {
-    auto const x = std::filesystem::path(a).stem().string();
-    auto const y = std::filesystem::path(b).stem().string();
+    auto const x = video_id(a);
+    auto const y = video_id(b);
     return x != y ? id_less(x, y) : a < b;
   });
   return unlisted;
@@ -197,25 +187,29 @@ std::int64_t VerifyReport::num_errors() const {
       videos, [](VideoRecord const& video) { return video.error.has_value(); });
 }
 
-VerifyReport verify_videos(Communicator const& comm,
-                           std::filesystem::path const& videos_dir,
+VerifyReport verify_videos(Communicator const& comm, VideoSource const& source,
                            std::span<std::string const> ids,
                            VerifyOptions const& options) {
-  auto const files = list_video_files(comm, videos_dir);
   std::vector<std::string> sorted(ids.begin(), ids.end());
   std::ranges::sort(sorted, id_less);
   sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
-  auto const mine = agree_call(comm, [&] {
-    return verify_share(comm, videos_dir, files, sorted, options);
-  });
+  auto const mine = agree_call(
+      comm, [&] { return verify_share(comm, source, sorted, options); });
 
   VerifyReport report;
-  report.videos = gather(comm, files, sorted, mine);
+  report.videos = gather(comm, source, sorted, mine);
   report.duplicates = find_duplicates(report.videos);
   for (auto const& video : report.videos)
     if (video.file.empty()) report.missing.push_back(video.id);
-  report.unlisted = find_unlisted(files, sorted);
+  report.unlisted = find_unlisted(source, sorted);
   return report;
+}
+
+VerifyReport verify_videos(Communicator const& comm,
+                           std::filesystem::path const& videos,
+                           std::span<std::string const> ids,
+                           VerifyOptions const& options) {
+  return verify_videos(comm, open_videos(comm, videos), ids, options);
 }
 
 std::string manifest_json(VerifyReport const& report) {

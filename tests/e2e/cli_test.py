@@ -23,8 +23,8 @@ from gasm_cli import command_of, environment_of, kill  # noqa: E402
 
 TORCH_PYTHON = ""
 PARITY = pathlib.Path(__file__).resolve().parent.parent / "parity"
-COMMANDS = ("synth", "data verify", "data pack", "train", "eval", "forward", "bench decode",
-            "doctor")
+COMMANDS = ("synth", "data fetch-check", "data verify", "data pack", "data export-wds",
+            "data import-wds", "train", "eval", "forward", "bench decode", "doctor")
 # Read by a process that has not begun to work: libraries, MPI's start.
 START_BYTES = 4_000_000
 SMALL_SET = ("--level", "S", "--train-draws", "2", "--val-draws", "1", "--test-draws", "1")
@@ -98,7 +98,7 @@ class Help(Case):
     def test_unknown_commands(self):
         self.bad(2, "Try gasm synth", "sinth")
         self.bad(2, "Try gasm data verify", "data", "verfy")
-        self.bad(2, "Try gasm data verify or gasm data pack", "data")
+        self.bad(2, "Try gasm data fetch-check or gasm data verify or gasm data pack", "data")
         self.bad(2, "Try gasm --help", "bake-a-cake")
 
     def test_bad_options(self):
