@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
 #include "gasm/base/hash.hpp"
+#include "gasm/comm/agree.hpp"
 #include "gasm/store/clip_store.hpp"
-#include "gasm/store/resident_clips.hpp"
+#include "gasm/store/record_reader.hpp"
 #include "targets.hpp"
 
 namespace gasm::fuzz {
@@ -28,13 +31,14 @@ void read_store(std::span<std::byte const> input) {
   promise(data_hash(store->contents()) == store->data_hash(),
           "the data hash is that of the columns");
   for (std::int64_t i = 0; i < store->size(); ++i) check_clip(*store, i);
-  auto const resident = ResidentClips::load(*store);
+  auto const resident = caught(
+      [&] { return make_resident_reader(Communicator::self(), *store); });
   if (!resident) return;
   for (std::int64_t i = 0; i < store->size(); ++i) {
-    auto const bytes = resident->bytes(i);
+    auto const record = (*resident)->read(i);
     auto const direct = store->bytes(i);
-    promise(bytes.has_value() == direct.has_value() &&
-                (!bytes || std::ranges::equal(*bytes, *direct)),
+    promise(record.has_value() == direct.has_value() &&
+                (!record || std::ranges::equal(record->parts[0], *direct)),
             "memory holds what the file holds");
   }
 }
