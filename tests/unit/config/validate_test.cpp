@@ -148,9 +148,9 @@ INSTANTIATE_TEST_SUITE_P(
                       "f.yaml:1:33", "Did you mean"},
         Contradiction{
             "data: {augment: {rand_augment: {interpolation: bicubik}}}",
-            "f.yaml:1:33: data.augment.rand_augment.interpolation", "bicubic"},
+            "f.yaml:1:48: data.augment.rand_augment.interpolation", "bicubic"},
         Contradiction{"data: {sampling: {kind: keyframe}}",
-                      "f.yaml:1:19: data.sampling.kind", "motion"}));
+                      "f.yaml:1:25: data.sampling.kind", "motion"}));
 
 INSTANTIATE_TEST_SUITE_P(
     NotThereYet, ContradictionTest,
