@@ -154,19 +154,20 @@ INSTANTIATE_TEST_SUITE_P(
 
 INSTANTIATE_TEST_SUITE_P(
     NotThereYet, ContradictionTest,
-    testing::Values(
-        Contradiction{"data: {source: features}", "f.yaml:1:8: data.source",
-                      "does not have that yet"},
-        Contradiction{"train: {ema: 0.9}", "f.yaml:1:9: train.ema",
-                      "does not have that yet"},
-        Contradiction{"train: {precision: bf16}", "f.yaml:1:9: train.precision",
-                      "Try fp32"},
-        Contradiction{"parallel: {backend: nccl}",
-                      "f.yaml:1:12: parallel.backend", "Try auto or mpi"},
-        Contradiction{"parallel: {compress: bf16}",
-                      "f.yaml:1:12: parallel.compress", "Try none"},
-        Contradiction{"parallel: {zero1: true}", "f.yaml:1:12: parallel.zero1",
-                      "Try false"}));
+    testing::Values(Contradiction{"data: {source: features}",
+                                  "f.yaml:1:8: data.source",
+                                  "does not have that yet"},
+                    Contradiction{"train: {ema: 0.9}", "f.yaml:1:9: train.ema",
+                                  "does not have that yet"},
+                    Contradiction{"train: {precision: bf16}",
+                                  "f.yaml:1:9: train.precision", "Try fp32"},
+                    Contradiction{"parallel: {backend: nccl}",
+                                  "f.yaml:1:12: parallel.backend",
+                                  "Try auto or mpi"},
+                    Contradiction{"parallel: {compress: bf16}",
+                                  "f.yaml:1:12: parallel.compress", "Try none"},
+                    Contradiction{"parallel: {zero1: true}",
+                                  "f.yaml:1:12: parallel.zero1", "Try false"}));
 
 TEST(Validate, FittingSettingsAreFine) {
   EXPECT_EQ(complaint("data: {sampling: {kind: dense, stride: 4}}\n"
