@@ -9,6 +9,10 @@ namespace gasm {
 int run_synth(Arguments const& arguments);
 int run_data_verify(Arguments const& arguments);
 int run_data_pack(Arguments const& arguments);
+int run_data_stats(Arguments const& arguments);
+int run_data_inspect(Arguments const& arguments);
+int run_data_monitor(Arguments const& arguments);
+int run_data_subset(Arguments const& arguments);
 int run_train(Arguments const& arguments);
 int run_eval(Arguments const& arguments);
 int run_forward(Arguments const& arguments);

@@ -10,6 +10,7 @@
 
 #include "gasm/base/clock.hpp"
 #include "gasm/base/log.hpp"
+#include "gasm/data/clip_rng.hpp"
 #include "gasm/store/clip_store.hpp"
 #include "gasm/store/resident_clips.hpp"
 #include "gasm/video/video_decoder.hpp"
@@ -17,8 +18,6 @@
 namespace gasm {
 namespace {
 
-// Keeps these draws apart from others keyed by a seed and two numbers.
-constexpr std::uint64_t kClipStream = 0x636c6970;  // "clip"
 constexpr std::size_t kMostNamed = 5;
 
 void check_flip_map(FlipMap const& map, std::size_t num_classes) {
@@ -94,8 +93,7 @@ Result<std::int64_t> ClipLoader::load_clip(std::int64_t sample,
   GASM_ASSERT(out.size() == clip_bytes());
   ClipInfo const& info = store_.info(sample);
   if (options_.mode == SampleMode::eval) epoch = 0;
-  Rng rng{options_.seed, kClipStream, static_cast<std::uint64_t>(epoch),
-          static_cast<std::uint64_t>(sample)};
+  Rng rng = clip_rng(options_.seed, epoch, sample);
   auto const num_frames = static_cast<int>(info.num_frames);
   auto const indices =
       sample_frames(options_.sampling, num_frames, options_.mode, rng);

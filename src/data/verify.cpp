@@ -12,6 +12,7 @@
 #include "gasm/comm/agree.hpp"
 #include "gasm/comm/communicator.hpp"
 #include "gasm/video/video_info.hpp"
+#include "verify_journal.hpp"
 #include "video_folder.hpp"
 
 namespace gasm {
@@ -47,8 +48,9 @@ Result<void> inspect(std::filesystem::path const& path,
   if (!bytes) return tl::unexpected(bytes.error());
   record.num_bytes = bytes->size();
   record.xxh64 = xxh64(*bytes);
+  record.is_ebml = starts_like_webm(*bytes);
   auto const info = verify_video(*bytes, limits);
-  if (!info && has_webm_name(path) && !starts_like_webm(*bytes))
+  if (!info && has_webm_name(path) && !record.is_ebml)
     return failure("not a webm file ({})", info.error().what());
   if (!info) return tl::unexpected(info.error());
   record.num_frames = info->num_frames;
@@ -58,11 +60,38 @@ Result<void> inspect(std::filesystem::path const& path,
   return {};
 }
 
-VideoRecord verify_one(std::filesystem::path const& folder,
-                       VideoFiles const& files, std::string const& id,
+/// The videos of this rank, and what it has of earlier ones.
+struct Share {
+  std::filesystem::path const& folder;
+  VideoFiles const& files;
+  std::vector<std::string> const& ids;
+  std::optional<VerifyJournal> journal;
+  std::vector<VideoRecord> records;
+  std::int64_t num_taken_over = 0;
+};
+
+VideoRecord verify_file(Share& share, VideoRecord record,
+                        DecodeLimits const& limits) {
+  auto const path = share.folder / record.file;
+  // Before the file is read: one that changes meanwhile is read again.
+  auto const stamp = stamp_of(path);
+  if (share.journal && stamp)
+    if (auto known = share.journal->find(record.id, record.file, *stamp)) {
+      ++share.num_taken_over;
+      return *std::move(known);
+    }
+  if (auto done = inspect(path, limits, record); !done)
+    record.error = done.error().what();
+  else if (share.journal && stamp && stamp->num_bytes == record.num_bytes)
+    value_or_throw(share.journal->append(record, *stamp));
+  return record;
+}
+
+VideoRecord verify_one(Share& share, std::string const& id,
                        DecodeLimits const& limits) {
   VideoRecord record;
   record.id = id;
+  auto const& files = share.files;
   auto const found = files.find(id);
   if (found == files.end()) {
     record.error = "there is no video file of this id";
@@ -74,9 +103,7 @@ VideoRecord verify_one(std::filesystem::path const& folder,
                                found->second[0], found->second[1]);
     return record;
   }
-  if (auto done = inspect(folder / record.file, limits, record); !done)
-    record.error = done.error().what();
-  return record;
+  return verify_file(share, std::move(record), limits);
 }
 
 // ---- all videos
@@ -85,7 +112,7 @@ Json to_json(std::vector<VideoRecord> const& records) {
   auto list = Json::array();
   for (auto const& r : records)
     list.push_back({r.num_bytes, r.xxh64, r.num_frames, r.codec, r.width,
-                    r.height, r.error ? Json(*r.error) : Json()});
+                    r.height, r.is_ebml, r.error ? Json(*r.error) : Json()});
   return list;
 }
 
@@ -96,19 +123,17 @@ void fill_from_json(Json const& values, VideoRecord& record) {
   values[3].get_to(record.codec);
   values[4].get_to(record.width);
   values[5].get_to(record.height);
-  if (!values[6].is_null()) record.error = values[6].get<std::string>();
+  values[6].get_to(record.is_ebml);
+  if (!values[7].is_null()) record.error = values[7].get<std::string>();
 }
 
 /// Rank r takes videos r, r + size, ...: neighbours are alike in length.
-std::vector<VideoRecord> verify_share(Communicator const& comm,
-                                      std::filesystem::path const& folder,
-                                      VideoFiles const& files,
-                                      std::vector<std::string> const& ids,
-                                      VerifyOptions const& options) {
-  std::vector<VideoRecord> records;
+void verify_share(Communicator const& comm, Share& share,
+                  VerifyOptions const& options) {
+  auto const& ids = share.ids;
   auto const tell = [&](std::size_t total) {
     if (options.on_progress)
-      options.on_progress(std::ssize(records),
+      options.on_progress(std::ssize(share.records),
                           static_cast<std::int64_t>(total));
   };
   auto const step = static_cast<std::size_t>(comm.size());
@@ -117,10 +142,9 @@ std::vector<VideoRecord> verify_share(Communicator const& comm,
   tell(total);
   for (auto i = static_cast<std::size_t>(comm.rank()); i < ids.size();
        i += step) {
-    records.push_back(verify_one(folder, files, ids[i], options.limits));
+    share.records.push_back(verify_one(share, ids[i], options.limits));
     tell(total);
   }
-  return records;
 }
 
 std::vector<VideoRecord> gather(Communicator const& comm,
@@ -205,15 +229,21 @@ VerifyReport verify_videos(Communicator const& comm,
   std::vector<std::string> sorted(ids.begin(), ids.end());
   std::ranges::sort(sorted, id_less);
   sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
-  auto const mine = agree_call(comm, [&] {
-    return verify_share(comm, videos_dir, files, sorted, options);
-  });
+  Share share{videos_dir, files, sorted, {}, {}};
+  if (!options.journal.empty())
+    share.journal = VerifyJournal::open(comm, options.journal, videos_dir,
+                                        options.journal_use);
+  agree_call(comm, [&] { verify_share(comm, share, options); });
 
   VerifyReport report;
-  report.videos = gather(comm, files, sorted, mine);
+  report.num_taken_over = comm.all_reduce_sum(share.num_taken_over);
+  report.videos = gather(comm, files, sorted, share.records);
   report.duplicates = find_duplicates(report.videos);
   for (auto const& video : report.videos)
-    if (video.file.empty()) report.missing.push_back(video.id);
+    if (video.file.empty())
+      report.missing.push_back(video.id);
+    else if (!video.error && has_webm_name(video.file) && !video.is_ebml)
+      report.not_webm.push_back(video.id);
   report.unlisted = find_unlisted(files, sorted);
   return report;
 }
@@ -231,7 +261,11 @@ std::string manifest_json(VerifyReport const& report) {
                       report.videos.size(), report.num_errors());
   text += "\"duplicates\": " + dump(Json(report.duplicates)) + ",\n";
   text += "\"missing\": " + dump(Json(report.missing)) + ",\n";
-  return text + "\"unlisted\": " + dump(Json(report.unlisted)) + "}\n";
+  text += "\"unlisted\": " + dump(Json(report.unlisted)) + ",\n";
+  text += "\"not_webm\": " + dump(Json(report.not_webm));
+  if (report.profile)
+    text += fmt::format(",\n{}", profile_members(*report.profile));
+  return text + "}\n";
 }
 
 void write_manifest(Communicator const& comm, VerifyReport const& report,

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "inspect_clip.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <string_view>
+#include <vector>
+
+#include "command_line.hpp"
+#include "gasm/base/file.hpp"
+#include "gasm/base/hash.hpp"
+#include "gasm/base/nearest.hpp"
+#include "gasm/care/clip_measure.hpp"
+#include "gasm/care/contact_sheet.hpp"
+#include "gasm/data/clip_rng.hpp"
+#include "gasm/data/frame_sampling.hpp"
+#include "gasm/store/clip_store.hpp"
+#include "gasm/video/png.hpp"
+#include "output_file.hpp"
+
+namespace gasm {
+namespace {
+
+constexpr int kMostFrames = 1024;
+
+SamplingKind kind_of(std::string const& word) {
+  std::vector<std::string> words;
+  for (auto const& choice : choices(SamplingKind{})) {
+    if (choice.word == word) return choice.value;
+    words.emplace_back(choice.word);
+  }
+  throw usage_error("--sampling {} (must be one of {})", word,
+                    fmt::join(words, ", "));
+}
+
+SampleMode mode_of(std::string const& word) {
+  if (word == "train") return SampleMode::train;
+  if (word == "eval") return SampleMode::eval;
+  throw usage_error("--mode {} (must be train or eval)", word);
+}
+
+void check_words(InspectWords const& words) {
+  if (words.id.has_value() == words.index.has_value())
+    throw usage_error(
+        "gasm data inspect needs either --id or --index. Try gasm data inspect "
+        "--help");
+  if (words.sampling.frames < 1 || words.sampling.frames > kMostFrames)
+    throw usage_error("--frames {} (must be 1 to {})", words.sampling.frames,
+                      kMostFrames);
+  if (words.epoch < 0 || words.short_side_px < 0 || words.num_columns < 0)
+    throw usage_error("--epoch, --size and --columns must not be negative");
+  if (words.output.empty()) return;
+  check_output("--output", words.output);
+  refuse_same_file("--output", words.output, {words.store});
+}
+
+std::int64_t find_clip(ClipStore const& store, InspectWords const& words) {
+  if (words.index) {
+    if (*words.index < 0 || *words.index >= store.size())
+      throw usage_error("--index {} (the store has clips 0 to {})",
+                        *words.index, store.size() - 1);
+    return *words.index;
+  }
+  std::vector<std::string> ids;
+  for (std::int64_t i = 0; i < store.size(); ++i) {
+    if (store.info(i).id == *words.id) return i;
+    ids.push_back(store.info(i).id);
+  }
+  auto const near = nearest(*words.id, ids);
+  throw usage_error("{} has no clip with id {}{}", store.path().string(),
+                    *words.id,
+                    near.empty() ? "" : ". Did you mean " + near + "?");
+}
+
+std::string describe(ClipStore const& store, std::int64_t clip) {
+  auto const& info = store.info(clip);
+  auto const measure = ClipMeter(16).measure(store, clip);
+  auto text = fmt::format(
+      "clip    {} (index {} of {}, split {})\n"
+      "class   {}\n"
+      "file    {} bytes, xxh64 {}\n"
+      "video   {} frames, {} x {} pixels",
+      info.id, clip, store.size(), store.split(),
+      info.label < 0
+          ? "not known"
+          : fmt::format("{} {}", info.label,
+                        store.classes()[static_cast<std::size_t>(info.label)]),
+      info.num_bytes, to_hex(info.xxh64), info.num_frames, info.width,
+      info.height);
+  if (!measure.codec.empty()) text += ", " + measure.codec;
+  if (measure.fps > 0)
+    text += fmt::format(", {:.4g} frames a second, {:.2f} s", measure.fps,
+                        info.num_frames / measure.fps);
+  if (measure.error) return text + "\nerror   " + *measure.error;
+  text += fmt::format("\nlight   mean luma {:.1f} of 255", measure.brightness);
+  if (measure.motion)
+    text +=
+        fmt::format("\nmotion  {:.2f} levels between frames", *measure.motion);
+  return text;
+}
+
+void write_sheet(ClipStore const& store, std::int64_t clip,
+                 std::vector<int> const& indices, InspectWords const& words) {
+  auto const file = value_or_throw(store.bytes(clip));
+  VideoDecoder decoder;
+  Resample resample;
+  resample.short_side_px = words.short_side_px;
+  auto const block = value_or_throw(decoder.decode(file, indices, resample));
+  if (block.num_missing > 0)
+    throw error("clip {} of {} ends before its {} frames do ({} missing)",
+                store.info(clip).id, store.path().string(),
+                store.info(clip).num_frames, block.num_missing);
+  auto const sheet = contact_sheet(block, indices, words.num_columns);
+  auto const png =
+      value_or_throw(encode_png(sheet.rgb, sheet.width, sheet.height));
+  value_or_throw(publish_file(
+      words.output,
+      std::string_view(reinterpret_cast<char const*>(png.data()), png.size())));
+  print(fmt::format("sheet   {}: {} x {} pixels, frames in the order above",
+                    words.output, sheet.width, sheet.height));
+}
+
+}  // namespace
+
+ExitCode inspect_clip(InspectWords words) {
+  words.sampling.kind = kind_of(words.kind);
+  auto const mode = mode_of(words.mode);
+  check_words(words);
+  auto const store = value_or_throw(ClipStore::open(words.store));
+  auto const clip = find_clip(store, words);
+  auto rng =
+      clip_rng(words.seed, mode == SampleMode::eval ? 0 : words.epoch, clip);
+  auto const indices = sample_frames(
+      words.sampling, static_cast<int>(store.info(clip).num_frames), mode, rng);
+  print(describe(store, clip));
+  print(fmt::format("frames  {}", fmt::join(indices, " ")));
+  if (!words.output.empty()) write_sheet(store, clip, indices, words);
+  return ExitCode::done;
+}
+
+}  // namespace gasm
