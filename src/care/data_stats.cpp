@@ -32,9 +32,10 @@ double mean(double sum, std::int64_t count) {
   return count > 0 ? sum / static_cast<double>(count) : 0.0;
 }
 
-/// 29.97002997 and 29.9700299 are one rate.
+/// To a tenth: containers round times to milliseconds, which makes 23.99 and
+/// 24.01 of one rate.
 std::string rate_name(double fps) {
-  return fps > 0 ? fmt::format("{:g}", std::round(fps * 100) / 100) : "unknown";
+  return fps > 0 ? fmt::format("{:g}", std::round(fps * 10) / 10) : "unknown";
 }
 
 class Summary {
