@@ -100,8 +100,8 @@ VerifyJournal VerifyJournal::open(Communicator const& comm,
   });
   comm.broadcast(written.text);
   comm.broadcast(written.last_run);
-  auto const header = header_line(videos_dir);
   return agree_call(comm, [&] {
+    auto const header = header_line(videos_dir);
     auto const path = folder / fmt::format("run-{}-rank-{}.jsonl",
                                            written.last_run + 1, comm.rank());
     VerifyJournal journal(
