@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "gasm/comm/agree.hpp"
 #include "gasm/comm/communicator.hpp"
@@ -45,6 +46,14 @@ void measure_frames(FrameBlock const& block, ClipMeasure& measure) {
   if (block.num_frames > 1)
     measure.motion =
         static_cast<double>(sum_change) / (frame_sum * (block.num_frames - 1));
+}
+
+/// The centres of equal segments would repeat frames of a short clip.
+std::vector<int> spread_frames(int in_clip, int num_wanted) {
+  if (in_clip > num_wanted) return uniform_indices(in_clip, num_wanted);
+  std::vector<int> all(static_cast<std::size_t>(in_clip));
+  std::iota(all.begin(), all.end(), 0);
+  return all;
 }
 
 int shrunk(int side_px) {
@@ -107,8 +116,8 @@ ClipMeasure ClipMeter::measure(ClipStore const& store, std::int64_t clip) {
     measure.fps = outline->fps;
   }
   auto const& info = store.info(clip);
-  auto const in_clip = static_cast<int>(info.num_frames);
-  auto const indices = uniform_indices(in_clip, std::min(num_frames_, in_clip));
+  auto const indices =
+      spread_frames(static_cast<int>(info.num_frames), num_frames_);
   auto const block = decoder_.decode(*file, indices,
                                      {.crop = {},
                                       .out_width_px = shrunk(info.width),

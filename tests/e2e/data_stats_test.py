@@ -38,7 +38,8 @@ REFERENCE = LUMA + """
 found = []
 for path in sys.argv[2:]:
     frames = list(planes(path))
-    n, wanted = len(frames), min(16, len(frames))
+    n, wanted = len(frames), 16
+    assert n > wanted
     border = [round((n - 1) / wanted * i) for i in range(wanted + 1)]
     lumas = []
     for k in [(a + b) // 2 for a, b in zip(border, border[1:])]:
