@@ -7,12 +7,16 @@ namespace gasm {
 
 /// Each takes the words after its name and returns what main returns.
 int run_synth(Arguments const& arguments);
+int run_data_fetch_check(Arguments const& arguments);
 int run_data_verify(Arguments const& arguments);
 int run_data_pack(Arguments const& arguments);
 int run_data_stats(Arguments const& arguments);
 int run_data_inspect(Arguments const& arguments);
 int run_data_monitor(Arguments const& arguments);
 int run_data_subset(Arguments const& arguments);
+int run_data_batches(Arguments const& arguments);
+int run_data_export_wds(Arguments const& arguments);
+int run_data_import_wds(Arguments const& arguments);
 int run_train(Arguments const& arguments);
 int run_eval(Arguments const& arguments);
 int run_forward(Arguments const& arguments);

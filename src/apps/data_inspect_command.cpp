@@ -15,14 +15,19 @@ int run_data_inspect(Arguments const& arguments) {
        .example = "gasm data inspect --store data/synsth-s/train.h5 --id 7 "
                   "--output 7.png",
        .notes = "Frames are those of training before augmentation: the same "
-                "--seed, --epoch\nand store give the same ones."});
+                "--seed, --epoch\nand store give the same ones. "
+                "data.sampling.time_jitter, frame_drop and\norder are left "
+                "out."});
   line.require("store", words.store, "FILE.h5", "Clip store.");
   line.add("id", words.id, "ID", "The video's id. This or --index.");
   line.add("index", words.index, "N", "The clip's place, from 0.");
   line.add("output", words.output, "OUT.png", "Picture to write (none).");
   line.add("frames", words.sampling.frames, "N", "Frames (16).");
   line.add("sampling", words.kind, "KIND",
-           "segment or uniform, as data.sampling.kind (segment).");
+           "As data.sampling.kind: segment, uniform, random, dense, motion or "
+           "tsm (segment).");
+  line.add("stride", words.sampling.stride, "N",
+           "As data.sampling.stride, for dense (1).");
   line.add("mode", words.mode, "train|eval",
            "Frames drawn as in training, or the centres (train).");
   line.add("seed", words.seed, "N", "run.seed of the training (0).");

@@ -65,7 +65,9 @@ int run_data_pack(Arguments const& arguments) {
        .example = "mpirun -n 2 gasm data pack --videos data/synsth-s/videos "
                   "--labels data/synsth-s/labels --split train --output "
                   "data/synsth-s/train.h5"});
-  line.require("videos", words.videos, "DIR", "Folder of <id>.webm.");
+  line.require("videos", words.videos, "PATH",
+               "Folder of <id>.webm, or the file that gasm data fetch-check "
+               "--extract wrote.");
   line.require("labels", words.labels, "DIR",
                "Folder of labels.json, train.json, ....");
   line.require("split", words.split, "NAME",

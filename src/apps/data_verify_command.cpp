@@ -89,7 +89,9 @@ int run_data_verify(Arguments const& arguments) {
            "Ends with 4 if a video is bad or missing. Good videos are "
            "noted in the\nfolder OUT.json.journal, which is removed once all "
            "videos are good."});
-  line.require("videos", words.videos, "DIR", "Folder of <id>.webm.");
+  line.require("videos", words.videos, "PATH",
+               "Folder of <id>.webm, or the file that gasm data fetch-check "
+               "--extract wrote.");
   line.require("labels", words.labels, "DIR",
                "Folder of labels.json, train.json, ....");
   line.require("manifest", words.manifest, "OUT.json", "File to write.");

@@ -46,11 +46,14 @@ std::string eval_summary(EvalResult const& result, std::string const& data,
     return fmt::format("{:.2f} % [{:.2f}, {:.2f}]", 100.0 * p,
                        100.0 * interval.low, 100.0 * interval.high);
   };
+  auto const views = result.num_views == 1
+                         ? std::string()
+                         : fmt::format(" in {} views each", result.num_views);
   return fmt::format(
-      "{}: {} clips, {} could not be decoded\n"
+      "{}: {} clips{}, {} could not be decoded\n"
       "top-1 {}   top-5 {}   (99 % intervals)\n"
       "loss {:.9g}\n{}",
-      data, result.num_clips, result.num_bad, share(result.top1),
+      data, result.num_clips, views, result.num_bad, share(result.top1),
       share(result.top5), result.loss, worst_classes(result, names));
 }
 

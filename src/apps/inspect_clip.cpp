@@ -15,6 +15,7 @@
 #include "gasm/care/contact_sheet.hpp"
 #include "gasm/data/clip_rng.hpp"
 #include "gasm/data/frame_sampling.hpp"
+#include "gasm/data/motion_energy.hpp"
 #include "gasm/store/clip_store.hpp"
 #include "gasm/video/png.hpp"
 #include "output_file.hpp"
@@ -48,6 +49,11 @@ void check_words(InspectWords const& words) {
   if (words.sampling.frames < 1 || words.sampling.frames > kMostFrames)
     throw usage_error("--frames {} (must be 1 to {})", words.sampling.frames,
                       kMostFrames);
+  if (words.sampling.stride < 1)
+    throw usage_error("--stride {} (must be at least 1)",
+                      words.sampling.stride);
+  if (words.sampling.stride > 1 && words.sampling.kind != SamplingKind::dense)
+    throw usage_error("--stride belongs to --sampling dense");
   if (words.epoch < 0 || words.short_side_px < 0 || words.num_columns < 0)
     throw usage_error("--epoch, --size and --columns must not be negative");
   if (words.output.empty()) return;
@@ -121,6 +127,15 @@ void write_sheet(ClipStore const& store, std::int64_t clip,
                     words.output, sheet.width, sheet.height));
 }
 
+/// What frame sampling wants to know of the pictures.
+std::vector<float> motion_of(ClipStore const& store, std::int64_t clip,
+                             SamplingKind kind) {
+  if (kind != SamplingKind::motion) return {};
+  auto const file = value_or_throw(store.bytes(clip));
+  VideoDecoder decoder;
+  return value_or_throw(motion_energy(file, store.info(clip), decoder));
+}
+
 }  // namespace
 
 ExitCode inspect_clip(InspectWords words) {
@@ -132,7 +147,8 @@ ExitCode inspect_clip(InspectWords words) {
   auto rng =
       clip_rng(words.seed, mode == SampleMode::eval ? 0 : words.epoch, clip);
   auto const indices = sample_frames(
-      words.sampling, static_cast<int>(store.info(clip).num_frames), mode, rng);
+      words.sampling, static_cast<int>(store.info(clip).num_frames), mode, rng,
+      {}, motion_of(store, clip, words.sampling.kind));
   print(describe(store, clip));
   print(fmt::format("frames  {}", fmt::join(indices, " ")));
   if (!words.output.empty()) write_sheet(store, clip, indices, words);

@@ -15,14 +15,14 @@ namespace {
 constexpr double kWaitFactor = 6;
 constexpr double kMaxDeadline_s = 1e6;
 
-double checked(double watchdog_s) {
+}  // namespace
+
+double checked_watchdog_s(double watchdog_s) {
   if (!(watchdog_s >= 0 && watchdog_s <= kMaxDeadline_s))
     throw usage_error("--watchdog-s is {} (must be 0 to {})", watchdog_s,
                       kMaxDeadline_s);
   return watchdog_s;
 }
-
-}  // namespace
 
 void add_watchdog_option(CommandLine& line, double& watchdog_s) {
   line.add("watchdog-s", watchdog_s, "N",
@@ -35,7 +35,7 @@ void add_watchdog_option(CommandLine& line, double& watchdog_s) {
 SharedWork::SharedWork(Communicator const& world, std::string what,
                        std::string const& unit, double watchdog_s)
     : what_(std::move(what)),
-      deadline_s_(checked(watchdog_s)),
+      deadline_s_(checked_watchdog_s(watchdog_s)),
       watchdog_({.rank = world.rank(), .num_ranks = world.size()}) {
   progress_.emplace(
       what_, world.size() == 1 ? unit : unit + " of rank 0",

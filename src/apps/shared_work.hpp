@@ -18,6 +18,9 @@ inline constexpr double default_watchdog_s = 600;
 /// Adds --watchdog-s to a command.
 void add_watchdog_option(CommandLine& line, double& watchdog_s);
 
+/// The value of the option. Throws a usage error if it is none.
+double checked_watchdog_s(double watchdog_s);
+
 /// Work whose clips the ranks share out once, to meet at the end: rank 0 tells
 /// how far it is, and every rank has a watchdog. In its share a rank must
 /// finish a clip every `watchdog_s` seconds. Elsewhere it may wait for the

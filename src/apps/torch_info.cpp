@@ -15,7 +15,7 @@ TorchInfo torch_info() {
     info.has_cuda_linked = true;
     dlclose(loaded);
   }
-  info.num_devices = static_cast<int>(torch::cuda::device_count());
+  info.num_devices = static_cast<unsigned char>(torch::cuda::device_count());
   return info;
 }
 

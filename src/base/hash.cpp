@@ -12,7 +12,7 @@ namespace gasm {
 
 struct Xxh64::State {
   struct Free {
-    void operator()(XXH64_state_t* hash) const { XXH64_freeState(hash); }
+    void operator()(XXH64_state_t* state) const { XXH64_freeState(state); }
   };
   std::unique_ptr<XXH64_state_t, Free> hash{XXH64_createState()};
 };

@@ -27,9 +27,13 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 std::string nearest(std::string_view word,
                     std::span<std::string const> candidates) {
+  // Every letter is compared with every other: not where a file made them up.
+  constexpr std::size_t max_letters = 1000;
   std::string best;
+  if (word.size() > max_letters) return best;
   std::size_t best_distance = word.size() / 3 + 2;
   for (auto const& candidate : candidates) {
+    if (candidate.size() > max_letters) continue;
     auto const distance = edit_distance(word, candidate);
     if (distance < best_distance) {
       best_distance = distance;

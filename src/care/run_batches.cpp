@@ -3,7 +3,6 @@
 
 #include "gasm/care/drift_input.hpp"
 #include "gasm/config/load.hpp"
-#include "gasm/data/step_plan.hpp"
 #include "gasm/record/manifest.hpp"
 #include "gasm/record/metrics.hpp"
 #include "gasm/record/run_folder.hpp"
@@ -31,6 +30,11 @@ RunBatches read_or_throw(RunFolder const& run, std::int64_t num_steps) {
   batches.global_batch = config.train.global_batch;
   batches.micro_batch = config.train.micro_batch;
   batches.seed = config.run.seed;
+  if (config.data.store == StoreMode::stream) {
+    batches.order = SampleOrder::blocks;
+    batches.block_shuffle = {.block = config.data.stream.block,
+                             .window_blocks = config.data.stream.window};
+  }
   batches.last_step = steps_done(run);
   batches.first_step = std::max<std::int64_t>(0, batches.last_step - num_steps);
   if (batches.last_step == 0)
@@ -58,7 +62,8 @@ std::vector<std::int64_t> clips_of(RunBatches const& batches,
                         .global_batch = batches.global_batch,
                         .micro_batch = batches.micro_batch,
                         .seed = batches.seed,
-                        .order = SampleOrder::shuffled});
+                        .order = batches.order,
+                        .block_shuffle = batches.block_shuffle});
   std::vector<std::int64_t> clips;
   for (auto step = batches.first_step; step < batches.last_step; ++step)
     for (auto const& micro : plan.micro_batches(plan.at(step), 0, 1))

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gasm/comm/communicator.hpp"
 
-#include <chrono>
 #include <numeric>
-#include <thread>
 #include <utility>
 
 #include "gasm/base/error.hpp"
 #include "gasm/comm/collective_log.hpp"
 #include "gasm/comm/native.hpp"
 #include "native_access.hpp"
+#include "wait_asleep.hpp"
 
 namespace gasm {
 namespace {
@@ -50,19 +49,6 @@ void reduce_in_place(MPI_Comm comm, std::span<T> values, ReduceOp op) {
 void require_root(int root, int size) {
   if (root < 0 || root >= size)
     throw error("root {} is not a rank of this group ({} ranks)", root, size);
-}
-
-/// Sleeps between polls, but not the first few: ranks that come together
-/// meet within microseconds.
-void wait_asleep(MPI_Request& request, char const* what) {
-  constexpr int num_quick_polls = 100;
-  int is_done = 0;
-  for (int polls = 0;; ++polls) {
-    check_mpi(MPI_Test(&request, &is_done, MPI_STATUS_IGNORE), what);
-    if (is_done) return;
-    if (polls >= num_quick_polls)
-      std::this_thread::sleep_for(std::chrono::microseconds(50));
-  }
 }
 
 }  // namespace
@@ -125,7 +111,11 @@ void Communicator::barrier() const {
   CollectiveScope scope("barrier", 0);
   MPI_Request request = MPI_REQUEST_NULL;
   check_mpi(MPI_Ibarrier(native_->comm, &request), "barrier");
-  wait_asleep(request, "barrier");
+  wait_asleep([&] {
+    int is_done = 0;
+    check_mpi(MPI_Test(&request, &is_done, MPI_STATUS_IGNORE), "barrier");
+    return is_done != 0;
+  });
 }
 
 void Communicator::broadcast(std::string& text, int root) const {

@@ -19,7 +19,8 @@ Communicator NativeAccess::adopt(MPI_Comm owned) {
   check_mpi(MPI_Comm_set_errhandler(owned, MPI_ERRORS_RETURN), "error handler");
   check_mpi(MPI_Comm_rank(owned, &made.rank_), "rank");
   check_mpi(MPI_Comm_size(owned, &made.size_), "size");
-  made.native_ = std::make_unique<Communicator::Native>(owned);
+  made.native_ =
+      std::make_unique<Communicator::Native>(Communicator::Native{owned});
   return made;
 }
 

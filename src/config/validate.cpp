@@ -133,6 +133,56 @@ void check_fusion(ModelConfig const& model, Locate const& locate) {
             .widths[static_cast<std::size_t>(last_stage(model.motion))]);
 }
 
+void check_sampling(RunConfig const& config, Locate const& locate) {
+  auto const& sampling = config.data.sampling;
+  refuse_if(sampling.stride != 1 && sampling.kind != SamplingKind::dense,
+            locate, "data.sampling.stride",
+            "is {}, but data.sampling.kind is {} (only dense has a stride). "
+            "Try data.sampling.kind: dense, or stride: 1.",
+            sampling.stride, to_word(sampling.kind));
+  refuse_if(sampling.kind == SamplingKind::tsm && config.eval.clips > 2, locate,
+            "eval.clips",
+            "is {}, but data.sampling.kind: tsm has at most 2 (its "
+            "twice_sample). Try 2.",
+            config.eval.clips);
+}
+
+void check_views(RunConfig const& config, Locate const& locate) {
+  auto const& eval = config.eval;
+  refuse_if(eval.crops == 2, locate, "eval.crops",
+            "is 2 (1 is the centre, 3 are left, centre and right). Try 3.");
+  refuse_if(eval.crops > 1 && config.data.augment.crop == CropKind::none,
+            locate, "eval.crops",
+            "is {}, but data.augment.crop: none shows the whole frame. Try "
+            "eval.crops: 1, or data.augment.crop: center.",
+            eval.crops);
+}
+
+void check_augment(RunConfig const& config, Locate const& locate) {
+  auto const& augment = config.data.augment;
+  auto const& resolution = config.model.semantic.resolution;
+  refuse_if(augment.short_side_min_px > augment.short_side_max_px, locate,
+            "data.augment.short_side_min_px",
+            "is {}, above short_side_max_px ({}).", augment.short_side_min_px,
+            augment.short_side_max_px);
+  int const longer_px = std::max(resolution.width, resolution.height);
+  refuse_if(augment.crop == CropKind::short_side &&
+                augment.short_side_min_px < longer_px,
+            locate, "data.augment.short_side_min_px",
+            "is {}, below the clip's {} px (model.semantic.resolution). Try "
+            "{}.",
+            augment.short_side_min_px, longer_px, longer_px);
+  auto const& erase = augment.erase;
+  refuse_if(erase.area_min > erase.area_max, locate,
+            "data.augment.erase.area_min", "is {}, above area_max ({}).",
+            erase.area_min, erase.area_max);
+  refuse_if(augment.mix.is_on() && config.train.micro_batch == 1, locate,
+            augment.mix.mixup_alpha > 0.0 ? "data.augment.mix.mixup_alpha"
+                                          : "data.augment.mix.cutmix_alpha",
+            "mixes the clips of a micro-batch, and train.micro_batch is 1. Try "
+            "train.micro_batch: 2.");
+}
+
 void check_data(RunConfig const& config, Locate const& locate) {
   auto const& augment = config.data.augment;
   refuse_if(augment.scale_min > augment.scale_max, locate,
@@ -192,11 +242,8 @@ void check_available(RunConfig const& config, Locate const& locate) {
               "is {} (this version does not have that yet). Try {}.", value,
               try_this);
   };
-  auto const store = config.data.store;
   refuse(config.data.source == DataSource::features, "data.source", "features",
          "clips");
-  refuse(store == StoreMode::exchange || store == StoreMode::stream,
-         "data.store", to_word(store), "auto, resident or direct");
   refuse(config.train.ema > 0.0, "train.ema", "above 0", "0");
   refuse(config.train.precision != Precision::fp32, "train.precision",
          to_word(config.train.precision), "fp32");
@@ -225,6 +272,9 @@ void check(ModelConfig const& config, Locate const& locate) {
 void check(RunConfig const& config, Locate const& locate) {
   check(config.model, locate);
   check_data(config, locate);
+  check_sampling(config, locate);
+  check_augment(config, locate);
+  check_views(config, locate);
   check_train(config, locate);
   check_available(config, locate);
 }

@@ -44,7 +44,7 @@ class ValueReader {
   ValueReader(Source const& source, YAML::Node node, std::string place,
               std::string path, Limits const& limits)
       : source_(source),
-        node_(std::move(node)),
+        node_(node),
         place_(std::move(place)),
         path_(std::move(path)),
         limits_(limits) {}

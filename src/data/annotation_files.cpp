@@ -19,10 +19,12 @@ std::string position_of(std::string const& text, std::size_t byte) {
 }
 
 /// The library's message without its code and its own idea of the position.
-std::string reason_of(nlohmann::json::parse_error const& why) {
+std::string reason_of(nlohmann::json::exception const& why) {
   std::string const text = why.what();
-  auto const start = text.find("syntax error");
-  return start == std::string::npos ? text : text.substr(start);
+  for (auto const* words : {"syntax error", "number overflow"})
+    if (auto const start = text.find(words); start != std::string::npos)
+      return text.substr(start);
+  return text;
 }
 
 }  // namespace
@@ -46,6 +48,10 @@ Result<nlohmann::json> read_json(std::filesystem::path const& path) {
     auto const byte = std::min(text->size(), why.byte == 0 ? 0 : why.byte - 1);
     return failure("{}:{}: not valid JSON ({}). Try fetching the file again",
                    path.string(), position_of(*text, byte), reason_of(why));
+  } catch (nlohmann::json::out_of_range const& why) {
+    // Such a number is valid JSON; the library does not say where it stands.
+    return failure("{}: a number is too large ({}). Try writing it as a string",
+                   path.string(), reason_of(why));
   }
 }
 

@@ -6,18 +6,9 @@
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string_view>
-#include <utility>
 
 namespace gasm {
 namespace {
-
-// The publisher's counts.
-constexpr std::array<std::pair<std::string_view, std::int64_t>, 3> kCounts = {{
-    {"train", 168913},
-    {"validation", 24777},
-    {"test", 27157},
-}};
-constexpr std::size_t kNumClasses = 174;
 
 struct KnownLabel {
   std::size_t label;
@@ -34,7 +25,7 @@ constexpr std::array kKnownLabels = {
 };
 
 bool has_known_labels(std::vector<std::string> const& classes) {
-  return classes.size() == kNumClasses &&
+  return std::ssize(classes) == num_ssv2_classes &&
          std::ranges::all_of(kKnownLabels, [&](KnownLabel const& known) {
            auto const& name = classes[known.label];
            return name.starts_with(known.start) &&
@@ -43,7 +34,7 @@ bool has_known_labels(std::vector<std::string> const& classes) {
 }
 
 std::optional<std::int64_t> expected_count(std::string const& split) {
-  for (auto const& [name, count] : kCounts)
+  for (auto const& [name, count] : num_ssv2_records)
     if (split == name) return count;
   return std::nullopt;
 }
@@ -78,23 +69,24 @@ AnnotationProfile profile_annotations(std::span<AnnotatedSplit const> splits) {
   if (splits.empty()) return profile;
   profile.num_classes = std::ssize(splits.front().classes);
   profile.is_ssv2 = has_known_labels(splits.front().classes);
-  profile.counts_match = std::ranges::all_of(kCounts, [&](auto const& known) {
-    auto const* const split = find_split(profile, known.first);
-    return split != nullptr && split->num_records == known.second;
-  });
+  profile.counts_match =
+      std::ranges::all_of(num_ssv2_records, [&](auto const& known) {
+        auto const* const split = find_split(profile, known.first);
+        return split != nullptr && split->num_records == known.second;
+      });
   return profile;
 }
 
 std::string describe(AnnotationProfile const& profile) {
-  if (profile.num_classes != static_cast<std::int64_t>(kNumClasses))
+  if (profile.num_classes != num_ssv2_classes)
     return fmt::format("SSv2: no ({} classes, not {})", profile.num_classes,
-                       kNumClasses);
+                       num_ssv2_classes);
   if (!profile.is_ssv2)
     return "SSv2: no (174 classes, but other ids or other names: the pairs of "
            "left and right are not 86/87, 93/94 and 166/167)";
   if (profile.counts_match) return "SSv2: yes, counts match";
   std::string differences;
-  for (auto const& [name, count] : kCounts) {
+  for (auto const& [name, count] : num_ssv2_records) {
     auto const* const split = find_split(profile, name);
     if (split != nullptr && split->num_records == count) continue;
     differences += (differences.empty() ? "" : ", ") +

@@ -4,7 +4,6 @@
 #include <limits>
 #include <map>
 
-#include "gasm/base/file.hpp"
 #include "gasm/comm/agree.hpp"
 #include "gasm/comm/communicator.hpp"
 #include "gasm/store/write_clip_store.hpp"
@@ -54,12 +53,11 @@ ClipInfo clip_info(Annotation const& record, VideoRecord const& video) {
 
 }  // namespace
 
-PackSummary pack_clips(Communicator const& comm,
-                       std::filesystem::path const& videos_dir,
+PackSummary pack_clips(Communicator const& comm, VideoSource const& source,
                        AnnotatedSplit const& split,
                        std::filesystem::path const& output,
                        PackOptions const& options) {
-  auto report = verify_videos(comm, videos_dir, ids_of(split), options.verify);
+  auto report = verify_videos(comm, source, ids_of(split), options.verify);
   std::map<std::string, VideoRecord const*> good;
   PackSummary summary;
   for (auto& video : report.videos) {
@@ -82,21 +80,29 @@ PackSummary pack_clips(Communicator const& comm,
   ClipStoreContents contents;
   contents.split = split.split;
   contents.classes = split.classes;
-  std::vector<std::string> files;
+  std::vector<VideoPlace const*> places;
   for (auto const& record : split.records) {
     auto const found = good.find(record.id);
     if (found == good.end()) continue;
     contents.clips.push_back(clip_info(record, *found->second));
-    files.push_back(found->second->file);
+    places.push_back(&source.places.at(record.id).front());
   }
   write_clip_store(comm, output, contents, [&](std::int64_t i) {
     if (options.on_write) options.on_write();
-    return read_bytes(videos_dir / files[static_cast<std::size_t>(i)]);
+    return source.read(*places[static_cast<std::size_t>(i)]);
   });
   summary.num_clips = static_cast<std::int64_t>(contents.clips.size());
   for (auto const& clip : contents.clips) summary.total_bytes += clip.num_bytes;
   summary.data_hash = data_hash(contents);
   return summary;
+}
+
+PackSummary pack_clips(Communicator const& comm,
+                       std::filesystem::path const& videos,
+                       AnnotatedSplit const& split,
+                       std::filesystem::path const& output,
+                       PackOptions const& options) {
+  return pack_clips(comm, open_videos(comm, videos), split, output, options);
 }
 
 }  // namespace gasm

@@ -93,17 +93,21 @@ std::vector<MicroBatchPlan> BatchPlan::micro_batches(
 }
 
 EpochOrder BatchPlan::epoch_order(std::int64_t epoch) const {
-  if (options_.order == SampleOrder::sequential)
-    return EpochOrder::identity(options_.num_samples);
+  switch (options_.order) {
+    case SampleOrder::sequential:
+      return EpochOrder::identity(options_.num_samples);
+    case SampleOrder::blocks:
+      return EpochOrder(options_.seed, epoch, options_.num_samples,
+                        options_.block_shuffle);
+    case SampleOrder::shuffled:
+      break;
+  }
   return EpochOrder(options_.seed, epoch, options_.num_samples);
 }
 
-RankCursor::RankCursor(BatchPlan plan, Slice steps, std::int64_t rank,
+RankCursor::RankCursor(BatchPlan const& plan, Slice steps, std::int64_t rank,
                        std::int64_t num_ranks)
-    : plan_(std::move(plan)),
-      steps_(steps),
-      rank_(rank),
-      num_ranks_(num_ranks) {
+    : plan_(plan), steps_(steps), rank_(rank), num_ranks_(num_ranks) {
   GASM_ASSERT(0 <= rank && rank < num_ranks);
 }
 

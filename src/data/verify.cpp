@@ -2,9 +2,9 @@
 #include "gasm/data/verify.hpp"
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 
 #include "gasm/base/file.hpp"
@@ -26,31 +26,23 @@ bool has_webm_name(std::filesystem::path const& path) {
   return path.extension() == ".webm" || path.extension() == ".mkv";
 }
 
-bool starts_like_webm(std::span<std::byte const> bytes) {
-  constexpr std::array magic = {std::byte{0x1A}, std::byte{0x45},
-                                std::byte{0xDF}, std::byte{0xA3}};
-  return bytes.size() >= magic.size() &&
-         std::ranges::equal(bytes.first(magic.size()), magic);
-}
-
 /// Reads and decodes the file into `record`; why it cannot be used, if so.
-Result<void> inspect(std::filesystem::path const& path,
+Result<void> inspect(VideoSource const& source, VideoPlace const& place,
                      DecodeLimits const& limits, VideoRecord& record) {
-  std::error_code why;
-  auto const size = std::filesystem::file_size(path, why);
-  if (why) return failure("cannot read the file ({})", why.message());
-  record.num_bytes = size;
-  if (size == 0) return failure("the file is empty");
-  if (size > static_cast<std::uint64_t>(limits.max_file_bytes))
-    return failure("the file has {} bytes (more than the limit of {})", size,
+  auto const size = source.size_bytes(place);
+  if (!size) return tl::unexpected(size.error());
+  record.num_bytes = *size;
+  if (*size == 0) return failure("the file is empty");
+  if (*size > static_cast<std::uint64_t>(limits.max_file_bytes))
+    return failure("the file has {} bytes (more than the limit of {})", *size,
                    limits.max_file_bytes);
-  auto const bytes = read_bytes(path);
+  auto const bytes = source.read(place);
   if (!bytes) return tl::unexpected(bytes.error());
   record.num_bytes = bytes->size();
   record.xxh64 = xxh64(*bytes);
   record.is_ebml = starts_like_webm(*bytes);
   auto const info = verify_video(*bytes, limits);
-  if (!info && has_webm_name(path) && !record.is_ebml)
+  if (!info && has_webm_name(place.name) && !record.is_ebml)
     return failure("not a webm file ({})", info.error().what());
   if (!info) return tl::unexpected(info.error());
   record.num_frames = info->num_frames;
@@ -62,27 +54,27 @@ Result<void> inspect(std::filesystem::path const& path,
 
 /// The videos of this rank, and what it has of earlier ones.
 struct Share {
-  std::filesystem::path const& folder;
-  VideoFiles const& files;
+  VideoSource const& source;
   std::vector<std::string> const& ids;
   std::optional<VerifyJournal> journal;
   std::vector<VideoRecord> records;
   std::int64_t num_taken_over = 0;
 };
 
-VideoRecord verify_file(Share& share, VideoRecord record,
-                        DecodeLimits const& limits) {
-  auto const path = share.folder / record.file;
-  // Before the file is read: one that changes meanwhile is read again.
-  auto const stamp = stamp_of(path);
-  if (share.journal && stamp)
+VideoRecord verify_place(Share& share, VideoPlace const& place,
+                         VideoRecord record, DecodeLimits const& limits) {
+  std::optional<VideoStamp> stamp;
+  if (share.journal)
+    // Before the video is read: one that changes meanwhile is read again.
+    if (auto const found = stamp_of(share.source, place)) stamp = *found;
+  if (stamp)
     if (auto known = share.journal->find(record.id, record.file, *stamp)) {
       ++share.num_taken_over;
       return *std::move(known);
     }
-  if (auto done = inspect(path, limits, record); !done)
+  if (auto done = inspect(share.source, place, limits, record); !done)
     record.error = done.error().what();
-  else if (share.journal && stamp && stamp->num_bytes == record.num_bytes)
+  else if (stamp && stamp->num_bytes == record.num_bytes)
     value_or_throw(share.journal->append(record, *stamp));
   return record;
 }
@@ -91,19 +83,19 @@ VideoRecord verify_one(Share& share, std::string const& id,
                        DecodeLimits const& limits) {
   VideoRecord record;
   record.id = id;
-  auto const& files = share.files;
-  auto const found = files.find(id);
-  if (found == files.end()) {
+  auto const& places = share.source.places;
+  auto const found = places.find(id);
+  if (found == places.end()) {
     record.error = "there is no video file of this id";
     return record;
   }
-  record.file = found->second.front();
+  record.file = found->second.front().name;
   if (found->second.size() > 1) {
     record.error = fmt::format("two files have this id ({} and {})",
-                               found->second[0], found->second[1]);
+                               found->second[0].name, found->second[1].name);
     return record;
   }
-  return verify_file(share, std::move(record), limits);
+  return verify_place(share, found->second.front(), std::move(record), limits);
 }
 
 // ---- all videos
@@ -148,7 +140,7 @@ void verify_share(Communicator const& comm, Share& share,
 }
 
 std::vector<VideoRecord> gather(Communicator const& comm,
-                                VideoFiles const& files,
+                                VideoSource const& source,
                                 std::vector<std::string> const& ids,
                                 std::vector<VideoRecord> const& mine) {
   // A decoder's message may quote bytes that are not UTF-8.
@@ -160,8 +152,9 @@ std::vector<VideoRecord> gather(Communicator const& comm,
     for (std::size_t k = 0; k < list.size(); ++k) {
       auto const i = rank + k * texts.size();
       records[i].id = ids[i];
-      if (auto const found = files.find(ids[i]); found != files.end())
-        records[i].file = found->second.front();
+      if (auto const found = source.places.find(ids[i]);
+          found != source.places.end())
+        records[i].file = found->second.front().name;
       fill_from_json(list[k], records[i]);
     }
   }
@@ -183,16 +176,16 @@ std::vector<std::vector<std::string>> find_duplicates(
   return duplicates;
 }
 
-std::vector<std::string> find_unlisted(VideoFiles const& files,
+std::vector<std::string> find_unlisted(VideoSource const& source,
                                        std::vector<std::string> const& ids) {
   std::set<std::string> const listed(ids.begin(), ids.end());
   std::vector<std::string> unlisted;
-  for (auto const& [id, names] : files)
+  for (auto const& [id, places] : source.places)
     if (!listed.contains(id))
-      unlisted.insert(unlisted.end(), names.begin(), names.end());
+      for (auto const& place : places) unlisted.push_back(place.name);
   std::ranges::sort(unlisted, [](auto const& a, auto const& b) {
-    auto const x = std::filesystem::path(a).stem().string();
-    auto const y = std::filesystem::path(b).stem().string();
+    auto const x = video_id(a);
+    auto const y = video_id(b);
     return x != y ? id_less(x, y) : a < b;
   });
   return unlisted;
@@ -221,31 +214,36 @@ std::int64_t VerifyReport::num_errors() const {
       videos, [](VideoRecord const& video) { return video.error.has_value(); });
 }
 
-VerifyReport verify_videos(Communicator const& comm,
-                           std::filesystem::path const& videos_dir,
+VerifyReport verify_videos(Communicator const& comm, VideoSource const& source,
                            std::span<std::string const> ids,
                            VerifyOptions const& options) {
-  auto const files = list_video_files(comm, videos_dir);
   std::vector<std::string> sorted(ids.begin(), ids.end());
   std::ranges::sort(sorted, id_less);
   sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
-  Share share{videos_dir, files, sorted, {}, {}};
+  Share share{source, sorted, {}, {}};
   if (!options.journal.empty())
-    share.journal = VerifyJournal::open(comm, options.journal, videos_dir,
-                                        options.journal_use);
+    share.journal =
+        VerifyJournal::open(comm, options.journal, source, options.journal_use);
   agree_call(comm, [&] { verify_share(comm, share, options); });
 
   VerifyReport report;
   report.num_taken_over = comm.all_reduce_sum(share.num_taken_over);
-  report.videos = gather(comm, files, sorted, share.records);
+  report.videos = gather(comm, source, sorted, share.records);
   report.duplicates = find_duplicates(report.videos);
   for (auto const& video : report.videos)
     if (video.file.empty())
       report.missing.push_back(video.id);
     else if (!video.error && has_webm_name(video.file) && !video.is_ebml)
       report.not_webm.push_back(video.id);
-  report.unlisted = find_unlisted(files, sorted);
+  report.unlisted = find_unlisted(source, sorted);
   return report;
+}
+
+VerifyReport verify_videos(Communicator const& comm,
+                           std::filesystem::path const& videos,
+                           std::span<std::string const> ids,
+                           VerifyOptions const& options) {
+  return verify_videos(comm, open_videos(comm, videos), ids, options);
 }
 
 std::string manifest_json(VerifyReport const& report) {

@@ -23,12 +23,14 @@ using Json = nlohmann::ordered_json;
 constexpr double kLockPatience_s = 5;
 
 /// The first line of every file: what its verdicts depend on.
-std::string header_line(fs::path const& videos_dir) {
+std::string header_line(VideoSource const& source) {
   Json header;
   header["schema"] = "gasm.verify-journal";
   header["version"] = 1;
   header["ffmpeg"] = ffmpeg_info().release;
-  header["videos"] = fs::weakly_canonical(videos_dir).string();
+  auto& videos = header["videos"] = Json::array();
+  for (auto const& container : source.containers)
+    videos.push_back(fs::weakly_canonical(container).string());
   return header.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -78,18 +80,24 @@ auto with_folder(fs::path const& folder, Body const& body) {
 
 }  // namespace
 
-Result<FileStamp> stamp_of(fs::path const& path) {
+Result<VideoStamp> stamp_of(VideoSource const& source,
+                            VideoPlace const& place) {
+  auto const& container = source.containers[place.container];
+  auto const path = place.slice ? container : container / place.name;
   struct stat found {};
   if (::stat(path.c_str(), &found) != 0)
     return failure("cannot read the file ({})", errno_text(errno));
   constexpr std::int64_t ns_per_s = 1'000'000'000;
-  return FileStamp{static_cast<std::uint64_t>(found.st_size),
-                   found.st_mtim.tv_sec * ns_per_s + found.st_mtim.tv_nsec};
+  std::int64_t const changed_ns =
+      found.st_mtim.tv_sec * ns_per_s + found.st_mtim.tv_nsec;
+  if (place.slice)
+    return VideoStamp{place.slice->num_bytes, place.slice->offset, changed_ns};
+  return VideoStamp{static_cast<std::uint64_t>(found.st_size), 0, changed_ns};
 }
 
 VerifyJournal VerifyJournal::open(Communicator const& comm,
                                   fs::path const& folder,
-                                  fs::path const& videos_dir, JournalUse use) {
+                                  VideoSource const& source, JournalUse use) {
   // Read by the root alone, so that all ranks know the same.
   std::optional<FileLock> lock;
   auto written = agree_call(comm, [&] {
@@ -101,7 +109,7 @@ VerifyJournal VerifyJournal::open(Communicator const& comm,
   comm.broadcast(written.text);
   comm.broadcast(written.last_run);
   return agree_call(comm, [&] {
-    auto const header = header_line(videos_dir);
+    auto const header = header_line(source);
     auto const path = folder / fmt::format("run-{}-rank-{}.jsonl",
                                            written.last_run + 1, comm.rank());
     VerifyJournal journal(
@@ -136,7 +144,8 @@ void VerifyJournal::read(std::string const& text, std::string const& header) {
       entry.record.width = json.at("width");
       entry.record.height = json.at("height");
       entry.record.is_ebml = json.at("is_ebml");
-      entry.stamp = {entry.record.num_bytes, json.at("changed_ns")};
+      entry.stamp = {entry.record.num_bytes, json.at("offset"),
+                     json.at("changed_ns")};
       auto id = entry.record.id;
       entries_.insert_or_assign(std::move(id), std::move(entry));
     } catch (nlohmann::json::exception const&) {
@@ -147,7 +156,7 @@ void VerifyJournal::read(std::string const& text, std::string const& header) {
 
 std::optional<VideoRecord> VerifyJournal::find(std::string const& id,
                                                std::string const& file,
-                                               FileStamp const& stamp) const {
+                                               VideoStamp const& stamp) const {
   auto const found = entries_.find(id);
   if (found == entries_.end() || found->second.record.file != file ||
       found->second.stamp != stamp)
@@ -156,11 +165,12 @@ std::optional<VideoRecord> VerifyJournal::find(std::string const& id,
 }
 
 Result<void> VerifyJournal::append(VideoRecord const& record,
-                                   FileStamp const& stamp) {
+                                   VideoStamp const& stamp) {
   Json json;
   json["id"] = record.id;
   json["file"] = record.file;
-  json["bytes"] = record.num_bytes;
+  json["bytes"] = stamp.num_bytes;
+  json["offset"] = stamp.offset;
   json["changed_ns"] = stamp.changed_ns;
   json["xxh64"] = record.xxh64;
   json["num_frames"] = record.num_frames;

@@ -16,20 +16,22 @@ namespace gasm {
 
 class Communicator;
 
-/// What a file looked like when it was verified: another size or time of
-/// change means another file.
-struct FileStamp {
+/// What a video looked like when it was verified: another stamp means another
+/// video. A slice has its own size and place, and the time of the file that
+/// holds it, so that a change of that file is one of all videos in it.
+struct VideoStamp {
   std::uint64_t num_bytes = 0;
+  std::uint64_t offset = 0;     ///< 0 for a file of its own
   std::int64_t changed_ns = 0;  ///< Unix time
 
-  bool operator==(FileStamp const&) const = default;
+  bool operator==(VideoStamp const&) const = default;
 };
-Result<FileStamp> stamp_of(std::filesystem::path const& path);
+Result<VideoStamp> stamp_of(VideoSource const& source, VideoPlace const& place);
 
 /// The good videos of verifications that did not come to a good end, a folder
 /// of FOLDER/run-N-rank-R.jsonl (docs/formats.md): a line is written when a
 /// video is done, so that a killed job loses one video a rank at most. Files
-/// of an other folder of videos, or of another FFmpeg, are not believed.
+/// of other places of videos, or of another FFmpeg, are not believed.
 class VerifyJournal {
  public:
   /// Reads what is there (unless `use` is start_anew) and begins a file of
@@ -37,21 +39,20 @@ class VerifyJournal {
   /// read or written, or another job verifies into it.
   static VerifyJournal open(Communicator const& comm,
                             std::filesystem::path const& folder,
-                            std::filesystem::path const& videos_dir,
-                            JournalUse use);
+                            VideoSource const& source, JournalUse use);
 
-  /// The record of a file that was found good and has not changed since.
+  /// The record of a video that was found good and has not changed since.
   std::optional<VideoRecord> find(std::string const& id,
                                   std::string const& file,
-                                  FileStamp const& stamp) const;
+                                  VideoStamp const& stamp) const;
 
   /// Keeps the record of a good video.
-  Result<void> append(VideoRecord const& record, FileStamp const& stamp);
+  Result<void> append(VideoRecord const& record, VideoStamp const& stamp);
 
  private:
   struct Entry {
     VideoRecord record;
-    FileStamp stamp;
+    VideoStamp stamp;
   };
 
   explicit VerifyJournal(FileWriter file, std::optional<FileLock> lock)

@@ -6,9 +6,9 @@
 #include <cctype>
 #include <string_view>
 #include <tuple>
+#include <vector>
 
-#include "gasm/comm/agree.hpp"
-#include "gasm/comm/communicator.hpp"
+#include "gasm/base/error.hpp"
 
 namespace gasm {
 namespace {
@@ -17,6 +17,13 @@ constexpr std::array<std::string_view, 20> video_extensions = {
     ".3gp", ".asf", ".avi",  ".flv", ".m4v", ".mkv", ".mov",
     ".mp4", ".mpg", ".mpeg", ".mts", ".ogg", ".ogv", ".ts",
     ".vob", ".wmv", ".webm", ".y4m", ".nut", ".ivf"};
+
+bool is_number(std::string const& id) {
+  return !id.empty() &&
+         std::ranges::all_of(id, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+}  // namespace
 
 bool is_video_name(std::filesystem::path const& name) {
   auto extension = name.extension().string();
@@ -28,8 +35,7 @@ bool is_video_name(std::filesystem::path const& name) {
          !name.string().starts_with('.');
 }
 
-/// Names cannot hold a '/', which therefore separates them.
-std::string joined_names(std::filesystem::path const& folder) {
+std::string joined_video_names(std::filesystem::path const& folder) {
   std::error_code why;
   std::filesystem::directory_iterator entry(folder, why);
   std::vector<std::string> names;
@@ -47,27 +53,15 @@ std::string joined_names(std::filesystem::path const& folder) {
   return joined;
 }
 
-bool is_number(std::string const& id) {
-  return !id.empty() &&
-         std::ranges::all_of(id, [](char c) { return c >= '0' && c <= '9'; });
+std::string video_id(std::filesystem::path const& name) {
+  return name.stem().string();
 }
 
-}  // namespace
-
-VideoFiles list_video_files(Communicator const& comm,
-                            std::filesystem::path const& folder) {
-  auto joined = agree_call(comm, [&] {
-    return comm.is_root() ? joined_names(folder) : std::string();
-  });
-  comm.broadcast(joined);
-  VideoFiles files;
-  for (std::size_t at = 0; at < joined.size();) {
-    auto const end = joined.find('/', at);
-    auto const name = joined.substr(at, end - at);
-    files[std::filesystem::path(name).stem().string()].push_back(name);
-    at = end + 1;
-  }
-  return files;
+bool starts_like_webm(std::span<std::byte const> bytes) {
+  constexpr std::array magic = {std::byte{0x1A}, std::byte{0x45},
+                                std::byte{0xDF}, std::byte{0xA3}};
+  return bytes.size() >= magic.size() &&
+         std::ranges::equal(bytes.first(magic.size()), magic);
 }
 
 bool id_less(std::string const& a, std::string const& b) {

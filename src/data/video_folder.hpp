@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
-#include <map>
+#include <span>
 #include <string>
-#include <vector>
-
-#include "gasm/base/result.hpp"
 
 namespace gasm {
 
-class Communicator;
+/// Is this what a video file is called: a known extension, not hidden?
+bool is_video_name(std::filesystem::path const& name);
 
-/// File names by id: what stands before the extension.
-using VideoFiles = std::map<std::string, std::vector<std::string>>;
+/// The id of a video file: what stands before the extension.
+std::string video_id(std::filesystem::path const& name);
 
-/// The video files directly in a folder, known by their extension. Read by
-/// the root alone, so that all ranks see one listing. Collective; throws on
-/// all ranks if the folder cannot be read.
-VideoFiles list_video_files(Communicator const& comm,
-                            std::filesystem::path const& folder);
+/// The names of the video files directly in a folder, sorted, each followed
+/// by '/', which no name can hold. Throws if the folder cannot be read.
+std::string joined_video_names(std::filesystem::path const& folder);
+
+/// Does it begin as Matroska and WebM files do, with the magic of EBML?
+bool starts_like_webm(std::span<std::byte const> bytes);
 
 /// Orders ids that are numbers by value, before all others.
 bool id_less(std::string const& a, std::string const& b);

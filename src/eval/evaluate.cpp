@@ -64,6 +64,16 @@ void count_micro_batch(at::Tensor const& logits_BK, MicroBatch const& batch,
   }
 }
 
+// A view of all samples at a time: no forward is larger than one without views.
+at::Tensor forward_views(VideoModel& model, MicroBatch const& batch) {
+  if (batch.num_views == 1) return model.forward(batch.clips);
+  auto const clips = batch.clips.unflatten(0, {batch.size(), batch.num_views});
+  std::vector<at::Tensor> logits;
+  for (std::int64_t v = 0; v < batch.num_views; ++v)
+    logits.push_back(model.forward(clips.select(1, v).contiguous()));
+  return at::stack(logits, 1).flatten(0, 1);
+}
+
 EvalResult summarise(Tally& tally, int num_classes) {
   EvalResult result;
   result.num_bad = std::lround(tally.num_bad());
@@ -107,6 +117,17 @@ Interval wilson_interval(double share, std::int64_t num) {
   return {std::max(0.0, centre - half), std::min(1.0, centre + half)};
 }
 
+at::Tensor average_views(at::Tensor const& logits, std::int64_t num_views,
+                         ViewAverage average) {
+  if (num_views == 1) return logits;
+  auto const views =
+      logits.unflatten(0, {logits.size(0) / num_views, num_views});
+  if (average == ViewAverage::logits) return views.mean(1);
+  // In logarithms: a class that every view rules out keeps a finite loss.
+  return views.log_softmax(2).logsumexp(1) -
+         std::log(static_cast<double>(num_views));
+}
+
 EvalResult evaluate(Communicator const& comm, Collective& collective,
                     VideoModel& model, ClipLoader const& loader,
                     std::int64_t num_clips, int num_classes,
@@ -134,7 +155,9 @@ EvalResult evaluate(Communicator const& comm, Collective& collective,
     while (auto batch = batches->next()) {
       if (options.should_stop && options.should_stop()) return true;
       Tally tally(num_classes);
-      count_micro_batch(model.forward(batch->clips), *batch, tally);
+      count_micro_batch(average_views(forward_views(model, *batch),
+                                      batch->num_views, options.average),
+                        *batch, tally);
       sum.add_leaf(tally.values());
       if (options.on_progress) options.on_progress(++num_done, mine.size());
     }
@@ -145,6 +168,7 @@ EvalResult evaluate(Communicator const& comm, Collective& collective,
     return {.is_complete = false};
   collective.reduce(sum, total.values());
   auto result = summarise(total, num_classes);
+  result.num_views = loader.options().views.size();
   // The same numbers on all ranks, and so the same error.
   if (auto const fine = loader.check_budget(result.num_bad); !fine)
     throw AgreedError(fine.error());
@@ -168,6 +192,7 @@ std::string eval_json(EvalResult const& result,
   nlohmann::ordered_json const all = {
       {"num_clips", result.num_clips},
       {"num_bad", result.num_bad},
+      {"num_views", result.num_views},
       {"loss", result.loss},
       {"top1", result.top1},
       {"top5", result.top5},

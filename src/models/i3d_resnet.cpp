@@ -121,7 +121,7 @@ class I3dStem : public torch::nn::Module {
   }
 
   at::Tensor forward(at::Tensor const& clips) {
-    at::Tensor const y = norm_->forward(conv_(clips)).relu_();
+    at::Tensor y = norm_->forward(conv_(clips)).relu_();
     if (!has_stem_pool(options_)) return y;
     return at::max_pool3d(y, options_.stem_pool_kernel,
                           options_.stem_pool_stride,

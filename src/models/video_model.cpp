@@ -10,10 +10,6 @@
 namespace gasm {
 namespace {
 
-// Statistics of ImageNet, which the published weights were trained with.
-constexpr std::array<double, 3> kImageMean = {0.485, 0.456, 0.406};
-constexpr std::array<double, 3> kImageStd = {0.229, 0.224, 0.225};
-
 /// (byte / 255 - mean) / std as byte * scale + shift.
 struct PixelMap {
   at::Tensor shift, scale;
@@ -29,6 +25,11 @@ PixelMap make_pixel_map(std::array<double, 3> const& mean,
     scale[c] = 1.0 / (255.0 * std[i]);
   }
   return {shift.view(shape), scale.view(shape)};
+}
+
+/// Normalised RGB to the order that the backbone knows; axis 1 is the colour.
+at::Tensor in_order(at::Tensor const& images, ChannelOrder order) {
+  return order == ChannelOrder::bgr ? images.flip(1) : images;
 }
 
 void freeze(torch::nn::Module& module) {
@@ -106,7 +107,8 @@ VideoModel::VideoModel(ModelConfig const& config, std::int64_t clip_frames,
     semantic_ =
         register_module("semantic_backbone",
                         std::make_shared<Vit>(vit_options(config.semantic)));
-    PixelMap const map = make_pixel_map(kImageMean, kImageStd, {1, 3, 1, 1});
+    PixelMap const map =
+        make_pixel_map(config.semantic.mean, config.semantic.std, {1, 3, 1, 1});
     semantic_shift_ = register_constant(*this, "semantic_shift", map.shift);
     semantic_scale_ = register_constant(*this, "semantic_scale", map.scale);
     if (config.semantic.train == BackboneTraining::none) freeze(*semantic_);
@@ -143,7 +145,8 @@ at::Tensor VideoModel::semantic_features(at::Tensor const& clips) {
       clips.index_select(1, index).flatten(0, 1).to(at::kFloat);
   at::Tensor const images =
       at::addcmul(semantic_shift_, pixels, semantic_scale_);
-  VitTokens const tokens = semantic_->forward(images);
+  VitTokens const tokens =
+      semantic_->forward(in_order(images, config_.semantic.channels));
   return tokens.patches.unflatten(0, {clips.size(0), num_frames});
 }
 
@@ -154,8 +157,9 @@ at::Tensor VideoModel::motion_features(at::Tensor const& clips) {
       config_.motion.input == MotionInput::centred
           ? (pixels - pixels.mean(2, /*keepdim=*/true)) * motion_scale_
           : at::addcmul(motion_shift_, pixels, motion_scale_);
-  return pool_to_grid(motion_->forward(input), config_.motion.grid[0],
-                      config_.motion.grid[1]);
+  return pool_to_grid(
+      motion_->forward(in_order(input, config_.motion.channels)),
+      config_.motion.grid[0], config_.motion.grid[1]);
 }
 
 StreamFeatures VideoModel::extract(at::Tensor const& clips) {

@@ -34,29 +34,28 @@ ClipInfo const& ClipStore::info(std::int64_t i) const {
 }
 
 Result<std::vector<std::byte>> ClipStore::bytes(std::int64_t i) const {
-  std::vector<std::byte> bytes(info(i).num_bytes);
-  auto const start = data_start_ + offsets_[static_cast<std::size_t>(i)];
-  if (auto done = file_.read(start, bytes); !done)
-    return failure("cannot read clip '{}' ({})", info(i).id,
-                   done.error().what());
-  bool const is_known =
-      was_checked_ && was_checked_[static_cast<std::size_t>(i)];
-  if (!is_known) {
-    if (auto done = check_bytes(i, bytes); !done)
-      return tl::unexpected(done.error());
-    if (was_checked_) was_checked_[static_cast<std::size_t>(i)] = true;
-  }
-  return bytes;
+  auto const record = read_record(*this, i);
+  if (!record) return tl::unexpected(record.error());
+  return std::vector(record->parts[0].begin(), record->parts[0].end());
 }
 
-Result<void> ClipStore::check_bytes(std::int64_t i,
-                                    std::span<std::byte const> bytes) const {
-  auto const found = xxh64(bytes);
-  if (found == info(i).xxh64) return {};
-  return failure(
-      "clip '{}' of {} has changed (checksum {}, packed as {}). Try packing "
-      "the videos again",
-      info(i).id, path().string(), to_hex(found), to_hex(info(i).xxh64));
+ByteRange ClipStore::range(std::int64_t i, std::size_t part) const {
+  GASM_ASSERT(part == 0);
+  return {data_start_ + offsets_[static_cast<std::size_t>(i)],
+          info(i).num_bytes};
+}
+
+Result<void> ClipStore::check(std::int64_t i, RecordBytes const& bytes) const {
+  auto const row = static_cast<std::size_t>(i);
+  if (was_checked_ && was_checked_[row]) return {};
+  auto const found = xxh64(bytes.parts[0]);
+  if (found != info(i).xxh64)
+    return failure(
+        "clip '{}' of {} has changed (checksum {}, packed as {}). Try packing "
+        "the videos again",
+        info(i).id, path().string(), to_hex(found), to_hex(info(i).xxh64));
+  if (was_checked_) was_checked_[row] = true;
+  return {};
 }
 
 }  // namespace gasm

@@ -145,24 +145,26 @@ std::uint64_t read_number(hid_t object, char const* name) {
 }
 
 std::string list_members(hid_t file) {
-  constexpr hsize_t max_names = 10;
-  H5G_info_t info{};
-  check(H5Gget_info(file, &info), "list the file");
-  if (info.nlinks == 0) return "nothing";
+  constexpr std::size_t max_names = 10;
   std::vector<std::string> names;
-  // A damaged file may count more members than it has.
-  while (names.size() < std::min(info.nlinks, max_names)) {
-    char name[64] = {};
-    if (H5Lget_name_by_idx(file, ".", H5_INDEX_NAME, H5_ITER_INC, names.size(),
-                           name, sizeof name, H5P_DEFAULT) < 0)
-      return fmt::format("{} (and members that cannot be listed)",
-                         fmt::join(names, ", "));
-    names.emplace_back(name);
-  }
-  auto const num_more = info.nlinks - names.size();
-  return fmt::format(
-      "{}{}", fmt::join(names, ", "),
-      num_more == 0 ? "" : fmt::format(" and {} more", num_more));
+  auto const keep = [](hid_t, char const* name, H5L_info_t const*,
+                       void* all) -> herr_t {
+    static_cast<std::vector<std::string>*>(all)->emplace_back(name);
+    return 0;
+  };
+  // In no order: to sort, HDF5 1.10 makes a table, and where a member of a
+  // damaged file cannot be read it frees rows that it never filled.
+  bool const is_whole = H5Literate(file, H5_INDEX_NAME, H5_ITER_NATIVE, nullptr,
+                                   keep, &names) >= 0;
+  std::ranges::sort(names);
+  auto const num_more = names.size() - std::min(names.size(), max_names);
+  names.resize(names.size() - num_more);
+  auto text = fmt::format("{}", fmt::join(names, ", "));
+  if (num_more > 0) text += fmt::format(" and {} more", num_more);
+  if (!is_whole)
+    return names.empty() ? "members that cannot be listed"
+                         : text + " (and members that cannot be listed)";
+  return names.empty() ? "nothing" : text;
 }
 
 Id create_column(hid_t file, char const* name, hid_t type,

@@ -123,8 +123,9 @@ Sprite draw_sprite(Scene const& scene, SceneObject const& object,
       float alpha = 0;
       std::array<float, 3> rgb{};
       for (int i = 0; i < kSubsamples * kSubsamples; ++i) {
+        int const row = i / kSubsamples;
         double const x = px + (i % kSubsamples + 0.5) / kSubsamples - 0.5;
-        double const y = py + (i / kSubsamples + 0.5) / kSubsamples - 0.5;
+        double const y = py + (row + 0.5) / kSubsamples - 0.5;
         bool const inside =
             is_inside(scene.shape, (x * cosine + y * sine) / scene.radius_px,
                       (-x * sine + y * cosine) / scene.radius_px);
@@ -182,6 +183,9 @@ NoiseTable make_noise_table() {
 }
 
 std::uint8_t to_byte(float value) {
+  // Not lround, whose rounding differs where the sum is not exact: the bytes of
+  // a set must stay what they were.
+  // NOLINTNEXTLINE(bugprone-incorrect-roundings)
   return static_cast<std::uint8_t>(std::clamp(value, 0.0F, 255.0F) + 0.5F);
 }
 

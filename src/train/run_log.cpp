@@ -61,6 +61,22 @@ Result<void> RunLog::write_step(StepReport const& report) {
                   {"data_wait", report.data_wait_fraction}}});
 }
 
+Result<void> RunLog::write_data(DataReport const& report) {
+  log_info(
+      "step {:6}  epoch {:6.2f}  data: {:.3f} GB/s read, {:.1f} ms a clip to "
+      "load, {:.1f} batches ready, {:.1f} % of the time waiting for data",
+      report.step, report.epoch, report.read_gb_per_s, report.load_ms,
+      report.queue_depth, 100 * report.data_wait_fraction);
+  return write_line({.time_s = 0.0,
+                     .step = report.step,
+                     .epoch = report.epoch,
+                     .split = "data",
+                     .values = {{"read_gb_per_s", report.read_gb_per_s},
+                                {"load_ms", report.load_ms},
+                                {"queue_depth", report.queue_depth},
+                                {"data_wait", report.data_wait_fraction}}});
+}
+
 Result<void> RunLog::write_eval(std::int64_t step, double epoch,
                                 EvalResult const& result) {
   log_info(

@@ -32,6 +32,16 @@ struct StepReport {
   double data_wait_fraction = 0.0;  ///< of the step's time, of this rank
 };
 
+/// What feeding the model took in one epoch, over all ranks.
+struct DataReport {
+  std::int64_t step = 0;
+  double epoch = 0.0;
+  double read_gb_per_s = 0.0;  ///< of all ranks together
+  double load_ms = 0.0;        ///< of a thread, for one clip
+  double queue_depth = 0.0;    ///< micro-batches ready when one was asked for
+  double data_wait_fraction = 0.0;  ///< of the time, mean of the ranks
+};
+
 /// The records of a run: written by rank 0, silent on the others. Not
 /// collective; what fails on rank 0 is a Result that the loop agrees on.
 class RunLog {
@@ -43,6 +53,7 @@ class RunLog {
                              std::optional<std::int64_t> resume_step);
 
   Result<void> write_step(StepReport const& report);
+  Result<void> write_data(DataReport const& report);
   Result<void> write_eval(std::int64_t step, double epoch,
                           EvalResult const& result);
   Result<void> alert(std::int64_t step, std::string const& kind,

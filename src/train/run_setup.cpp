@@ -12,21 +12,22 @@
 #include "gasm/ckpt/safetensors.hpp"
 #include "gasm/comm/agree.hpp"
 #include "gasm/config/load.hpp"
+#include "gasm/data/ahead_readers.hpp"
 #include "gasm/data/flip_map.hpp"
 #include "gasm/models/named_tensors.hpp"
+#include "store_choice.hpp"
 
 namespace gasm {
 namespace {
 
-/// Up to this size `data.store: auto` keeps a store in the memory of a rank.
-constexpr std::uint64_t kResidentBytes = 2ULL << 30;
-
 ClipLoaderOptions loader_options(RunConfig const& config,
-                                 ClipStore const& store, SampleMode mode) {
+                                 ClipStore const& store, SampleMode mode,
+                                 TestViews views) {
   auto const resolution = config.model.semantic.resolution;
   ClipLoaderOptions options;
   options.mode = mode;
   options.sampling = config.data.sampling;
+  options.views = views;
   options.output = {.width_px = resolution.width,
                     .height_px = resolution.height};
   options.augment = config.data.augment;
@@ -44,9 +45,35 @@ void check_labels(ClipStore const& store) {
           store.path().string(), store.info(i).id, store.split());
 }
 
-bool is_resident(StoreMode mode, ClipStore const& store) {
-  return mode == StoreMode::resident || (mode == StoreMode::automatic &&
-                                         store.total_bytes() <= kResidentBytes);
+StoreMode resolve_mode(Communicator const& world, StoreMode wanted,
+                       SampleMode use, ClipStore const& store) {
+  bool const is_plan_known = use == SampleMode::train;
+  if (wanted == StoreMode::direct || wanted == StoreMode::resident ||
+      (is_plan_known && wanted != StoreMode::automatic))
+    return wanted;
+  auto const choice = choose_store_mode(world, store.total_bytes());
+  auto const mode = is_plan_known || choice.mode == StoreMode::resident
+                        ? choice.mode
+                        : StoreMode::direct;
+  log_info("{}: store mode {} ({})", store.path().string(), to_word(mode),
+           choice.why);
+  return mode;
+}
+
+std::unique_ptr<RecordReader> make_reader(Communicator const& world,
+                                          RunConfig const& config,
+                                          StoreMode mode,
+                                          ClipStore const& store) {
+  if (mode == StoreMode::direct) return make_direct_reader(store);
+  if (mode == StoreMode::resident) return make_resident_reader(world, store);
+  auto const plan = make_batch_plan(config, store.size());
+  AheadOptions const ahead{
+      .plan = plan,
+      .total_steps = run_length(config, plan.steps_per_epoch()).total_steps,
+      .depth = prefetch_options(config).depth};
+  if (mode == StoreMode::exchange)
+    return make_exchange_reader(world, store, ahead);
+  return make_stream_reader(store, ahead, world.rank(), world.size());
 }
 
 void check_same_classes(ClipSource const& train_data,
@@ -68,22 +95,24 @@ void load_backbone(torch::nn::Module& backbone, TensorMap const& tensors,
 
 ClipSource open_clips(Communicator const& world, RunConfig const& config,
                       Watchdog& watchdog, std::string const& path,
-                      SampleMode mode) {
+                      SampleMode mode, TestViews views) {
   Phase const phase(watchdog, "open " + path, config.train.watchdog_s);
   fault_point(world.rank(), "open");
-  return agree_call(world, [&] {
-    ClipSource source;
+  ClipSource source;
+  agree_call(world, [&] {
     source.store = std::make_unique<ClipStore>(
         value_or_throw(ClipStore::open(path, ByteCheck::first_read)));
     check_labels(*source.store);
-    if (is_resident(config.data.store, *source.store))
-      source.resident = std::make_unique<ResidentClips>(
-          value_or_throw(ResidentClips::load(*source.store)));
-    source.loader = std::make_unique<ClipLoader>(
-        *source.store, loader_options(config, *source.store, mode),
-        source.resident.get());
-    return source;
   });
+  auto const store_mode =
+      resolve_mode(world, config.data.store, mode, *source.store);
+  source.reader = make_reader(world, config, store_mode, *source.store);
+  agree_call(world, [&] {
+    source.loader = std::make_unique<ClipLoader>(
+        *source.store, loader_options(config, *source.store, mode, views),
+        source.reader.get());
+  });
+  return source;
 }
 
 TrainingData open_training_data(Communicator const& world,
@@ -98,12 +127,25 @@ TrainingData open_training_data(Communicator const& world,
   return data;
 }
 
-BatchPlan make_batch_plan(RunConfig const& config, TrainingData const& data) {
-  return BatchPlan({.num_samples = data.train.size(),
-                    .global_batch = config.train.global_batch,
-                    .micro_batch = config.train.micro_batch,
-                    .seed = config.run.seed,
-                    .order = SampleOrder::shuffled});
+void close(TrainingData& data) {
+  data.train.reader->close();
+  data.val.reader->close();
+}
+
+BatchPlan make_batch_plan(RunConfig const& config, std::int64_t num_samples) {
+  bool const is_stream = config.data.store == StoreMode::stream;
+  return BatchPlan(
+      {.num_samples = num_samples,
+       .global_batch = config.train.global_batch,
+       .micro_batch = config.train.micro_batch,
+       .seed = config.run.seed,
+       .order = is_stream ? SampleOrder::blocks : SampleOrder::shuffled,
+       .block_shuffle = {.block = config.data.stream.block,
+                         .window_blocks = config.data.stream.window}});
+}
+
+PrefetchOptions prefetch_options(RunConfig const& config) {
+  return {.num_threads = config.data.threads, .depth = 2 + config.data.threads};
 }
 
 int num_classes_of(RunConfig const& config, ClipStore const& store) {
@@ -180,11 +222,16 @@ std::string experiment_digest(RunConfig const& config) {
   neutral.run.name = "run";
   neutral.run.dir = "runs";
   neutral.data.threads = 1;
-  neutral.data.store = StoreMode::automatic;
+  // The other modes give the same batches.
+  if (config.data.store != StoreMode::stream) {
+    neutral.data.store = StoreMode::automatic;
+    neutral.data.stream = {};
+  }
   neutral.data.train = neutral.data.val = "";  // their hashes are compared
   neutral.train.stop_after.reset();
   neutral.train.watchdog_s = 0;
   neutral.parallel = {};
+  neutral.eval = {};
   neutral.checkpoint = {};
   neutral.log = {};
   return digest(neutral);

@@ -14,24 +14,27 @@
 #include "gasm/models/model_summary.hpp"
 #include "gasm/models/video_model.hpp"
 #include "gasm/store/clip_store.hpp"
-#include "gasm/store/resident_clips.hpp"
+#include "gasm/store/record_reader.hpp"
 
 namespace gasm {
 
 /// An open store and what makes clips of it.
 struct ClipSource {
   std::unique_ptr<ClipStore> store;
-  std::unique_ptr<ResidentClips> resident;  ///< null: read from the file
+  std::unique_ptr<RecordReader> reader;
   std::unique_ptr<ClipLoader> loader;
 
   std::int64_t size() const { return store->size(); }
 };
 
-/// Opens `path` on every rank. The same AgreedError on all ranks if one
-/// cannot. Collective.
+/// Opens `path` on every rank, in the store mode of the configuration for
+/// SampleMode::train. What is evaluated on is read in the order of the file,
+/// and so resident, or direct where that was asked for or it does not fit;
+/// `views` are for evaluation. The same AgreedError on all ranks if one cannot.
+/// Collective.
 ClipSource open_clips(Communicator const& world, RunConfig const& config,
                       Watchdog& watchdog, std::string const& path,
-                      SampleMode mode);
+                      SampleMode mode, TestViews views = {});
 
 /// What a training learns from and is measured on.
 struct TrainingData {
@@ -45,8 +48,14 @@ struct TrainingData {
 TrainingData open_training_data(Communicator const& world,
                                 RunConfig const& config, Watchdog& watchdog);
 
-/// The order in which a training sees its clips.
-BatchPlan make_batch_plan(RunConfig const& config, TrainingData const& data);
+/// Releases what its readers share. Collective.
+void close(TrainingData& data);
+
+/// The order in which a training sees its `num_samples` clips.
+BatchPlan make_batch_plan(RunConfig const& config, std::int64_t num_samples);
+
+/// How far the prefetcher of a training works ahead.
+PrefetchOptions prefetch_options(RunConfig const& config);
 
 /// Classes of the configuration, or of the data where it names none. An Error
 /// if the two contradict each other.

@@ -129,7 +129,12 @@ TrainOutcome train(Communicator const& world, RunConfig const& config,
     bool const is_stopped = outcome.code == ExitCode::requeue;
     agree_ok(world, log.finish(is_stopped ? RunState::stopped : RunState::done,
                                is_stopped ? "stopped by request" : ""));
+    close(data);
     return outcome;
+  } catch (AgreedError const& failed) {
+    (void)log.finish(RunState::failed, failed.what());
+    close(data);
+    throw;
   } catch (Error const& failed) {
     (void)log.finish(RunState::failed, failed.what());
     throw;
@@ -147,7 +152,8 @@ EvalResult evaluate_run(Communicator const& world, RunConfig const& config,
   set_torch_threads();
   Watchdog watchdog({.rank = world.rank(), .num_ranks = world.size()});
   auto const source =
-      open_clips(world, config, watchdog, path, SampleMode::eval);
+      open_clips(world, config, watchdog, path, SampleMode::eval,
+                 {config.eval.clips, config.eval.crops});
   auto const num_classes = num_classes_of(config, *source.store);
   auto const model =
       build_model(world, config, watchdog, num_classes, FirstWeights::seeded);
@@ -156,23 +162,28 @@ EvalResult evaluate_run(Communicator const& world, RunConfig const& config,
       world.size() > 1 ? make_mpi_collective(world) : make_self_collective();
   Phase const phase(watchdog, "evaluate", config.train.watchdog_s);
   fault_point(world.rank(), "evaluate");
-  return evaluate(
+  auto const result = evaluate(
       world, *collective, *model, *source.loader, source.size(), num_classes,
       {.micro_batch = config.train.micro_batch,
        .num_threads = config.data.threads,
+       .average = config.eval.average,
        .on_progress = [&](auto done, auto total) {
          watchdog.progress(fmt::format("evaluate {} of {}", done, total));
          if (on_progress) on_progress("evaluate", done, total);
        }});
+  source.reader->close();
+  return result;
 }
 
 std::string describe_run(Communicator const& world, RunConfig const& config) {
   validate_for_training(config);
   Watchdog watchdog({.rank = world.rank(), .num_ranks = world.size()});
-  auto const data = open_training_data(world, config, watchdog);
+  auto lazy = config;
+  lazy.data.store = StoreMode::direct;  // nothing is read but the index
+  auto const data = open_training_data(world, lazy, watchdog);
   auto const model = build_model(world, config, watchdog, data.num_classes,
                                  FirstWeights::pretrained);
-  auto const plan = make_batch_plan(config, data);
+  auto const plan = make_batch_plan(config, data.train.size());
   auto const length = run_length(config, plan.steps_per_epoch());
   return fmt::format(
       "{}\nranks            {}\ntraining clips   {}\nvalidation clips {}\n"

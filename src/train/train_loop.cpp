@@ -12,20 +12,13 @@
 #include "gasm/base/log.hpp"
 #include "gasm/base/rng.hpp"
 #include "gasm/comm/agree.hpp"
+#include "mixed_loss.hpp"
 #include "schedule.hpp"
 
 namespace gasm {
-namespace {
-
-PrefetchOptions prefetch_options(RunConfig const& config) {
-  return {.num_threads = config.data.threads, .depth = 2 + config.data.threads};
-}
-
-}  // namespace
-
 TrainLoop::TrainLoop(TrainParts parts)
     : parts_(std::move(parts)),
-      plan_(make_batch_plan(parts_.config, parts_.data)),
+      plan_(make_batch_plan(parts_.config, parts_.data.train.size())),
       length_(run_length(parts_.config, plan_.steps_per_epoch())),
       parameters_(parameter_groups(parts_.model)),
       norms_(collect_batch_norms(parts_.model)),
@@ -78,7 +71,9 @@ TrainOutcome TrainLoop::run(RunLog& log) {
   auto const& config = parts_.config;
   Phase const phase(parts_.watchdog, "train", config.train.watchdog_s);
   double const start_s = monotonic_s();
-  saved_s_ = pace_.since_s = start_s;
+  saved_s_ = pace_.since_s = loaded_.time_s = start_s;
+  auto& reader = *parts_.data.train.reader;
+  if (has_steps_left()) reader.begin_step(state_.step);
   auto const batches = prefetch_clips(
       *parts_.data.train.loader, plan_, {state_.step, length_.total_steps},
       parts_.world.rank(), parts_.world.size(), prefetch_options(config));
@@ -91,9 +86,13 @@ TrainOutcome TrainLoop::run(RunLog& log) {
 
   while (has_steps_left() && !stop_agreed_) {
     auto const plan = plan_.at(state_.step);
+    reader.begin_step(state_.step);
     agree_on_step(caught([&] { run_micro_batches(plan, *batches); }));
     auto const sums = update(plan, log);
     record(plan, sums, *batches, log);
+    bool const is_last = !has_steps_left() || stop_agreed_;
+    if (is_last || state_.step % plan_.steps_per_epoch() == 0)
+      record_data(*batches, log);
 
     double const pause_s = monotonic_s();
     // A validation may take long: what is done is safe before it begins.
@@ -101,6 +100,7 @@ TrainOutcome TrainLoop::run(RunLog& log) {
       save(log, std::nullopt);
     if (is_evaluation_due() && !stop_agreed_) validate(log);
     pace_.since_s += monotonic_s() - pause_s;
+    paused_s_ += monotonic_s() - pause_s;
   }
 
   bool const is_stopped =
@@ -120,6 +120,7 @@ void TrainLoop::run_micro_batches(StepPlan const& plan,
   for (auto index = mine.begin; index < mine.end; ++index) {
     auto const batch = batches.next();
     GASM_ASSERT(batch && batch->step == plan.step && batch->index == index);
+    num_loaded_ += static_cast<double>(batch->size());
     run_micro_batch(plan, *batch);
     parts_.watchdog.progress(fmt::format("train step {}, micro-batch {} of {}",
                                          plan.step + 1, index + 1,
@@ -133,14 +134,11 @@ void TrainLoop::run_micro_batch(StepPlan const& plan, MicroBatch const& batch) {
       mix_key({parts_.config.run.seed, static_cast<std::uint64_t>(plan.step),
                static_cast<std::uint64_t>(batch.index)}));
   auto const logits = parts_.model.forward(batch.clips);
-  auto const loss = at::cross_entropy_loss(
-      logits, batch.labels, {}, at::Reduction::Sum, /*ignore_index=*/-100,
-      parts_.config.optim.label_smoothing);
-  auto const num_top1 =
-      logits.argmax(1).eq(batch.labels).sum().item<std::int64_t>();
-  sums_.add_micro_batch(loss, {.num_clips = batch.size(),
-                               .num_top1 = num_top1,
-                               .num_bad = batch.num_bad()});
+  sums_.add_micro_batch(
+      mixed_loss(logits, batch, parts_.config.optim.label_smoothing),
+      {.num_clips = batch.size(),
+       .num_top1 = count_top1(logits, batch),
+       .num_bad = batch.num_bad()});
 }
 
 void TrainLoop::agree_on_step(Result<void> const& mine) {
@@ -219,6 +217,35 @@ void TrainLoop::record(StepPlan const& plan, StepSums const& sums,
        .data_wait_fraction = (now.wait_s - pace_.wait_s) / passed_s});
   agree_ok(parts_.world, logged);
   pace_ = now;
+}
+
+void TrainLoop::record_data(MicroBatchPrefetcher const& batches, RunLog& log) {
+  auto const stats = batches.stats();
+  LoadCounters const now{.time_s = monotonic_s() - paused_s_,
+                         .wait_s = stats.data_wait_s,
+                         .work_s = stats.work_s,
+                         .num_bytes = static_cast<double>(
+                             parts_.data.train.loader->num_bytes_read()),
+                         .num_clips = num_loaded_,
+                         .num_ready = static_cast<double>(stats.num_ready),
+                         .num_asked = static_cast<double>(stats.num_delivered)};
+  auto const& then = loaded_;
+  std::array sums = {
+      now.time_s - then.time_s,       now.wait_s - then.wait_s,
+      now.work_s - then.work_s,       now.num_bytes - then.num_bytes,
+      now.num_clips - then.num_clips, now.num_ready - then.num_ready,
+      now.num_asked - then.num_asked};
+  loaded_ = now;
+  parts_.world.all_reduce_sum(std::span<double>(sums));
+  auto const [time_s, wait_s, work_s, bytes, clips, ready, asked] = sums;
+  auto const rank_time_s = time_s / parts_.world.size();
+  agree_ok(parts_.world,
+           log.write_data({.step = state_.step,
+                           .epoch = epoch(),
+                           .read_gb_per_s = bytes * 1e-9 / rank_time_s,
+                           .load_ms = 1e3 * work_s / clips,
+                           .queue_depth = ready / asked,
+                           .data_wait_fraction = wait_s / time_s}));
 }
 
 bool TrainLoop::has_steps_left() const {

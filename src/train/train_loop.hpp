@@ -37,6 +37,17 @@ struct Pace {
   std::int64_t num_clips = 0;
 };
 
+/// Counters of one rank's loading, at some time.
+struct LoadCounters {
+  double time_s = 0.0;  ///< of training so far, without validations and saves
+  double wait_s = 0.0;
+  double work_s = 0.0;  ///< of all threads
+  double num_bytes = 0.0;
+  double num_clips = 0.0;
+  double num_ready = 0.0;  ///< micro-batches, summed over num_asked
+  double num_asked = 0.0;
+};
+
 /// The loop: reads top to bottom in run(). Collective.
 class TrainLoop {
  public:
@@ -56,6 +67,8 @@ class TrainLoop {
   StepSums update(StepPlan const& plan, RunLog& log);
   void record(StepPlan const& plan, StepSums const& sums,
               MicroBatchPrefetcher const& batches, RunLog& log);
+  /// At the end of an epoch, or of the run.
+  void record_data(MicroBatchPrefetcher const& batches, RunLog& log);
   void validate(RunLog& log);
   /// Patience, and whether it has ended.
   void judge(double top1);
@@ -78,6 +91,9 @@ class TrainLoop {
   TrainState state_;
   double saved_s_ = 0.0;
   Pace pace_;
+  LoadCounters loaded_;      ///< at the last report
+  double paused_s_ = 0.0;    ///< in validations and checkpoints
+  double num_loaded_ = 0.0;  ///< clips of this rank
   double lr_ = 0.0;
   double grad_norm_ = 0.0;
   bool stop_agreed_ = false;

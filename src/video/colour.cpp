@@ -2,9 +2,21 @@
 #include "colour.hpp"
 
 #include <cmath>
+#include <cstring>
+#include <string>
 
 namespace gasm {
 namespace {
+
+/// The number in a field that FFmpeg fills from a file: it need not be one of
+/// the enumeration, and C++ must not read such a value as one.
+template <class Enum>
+int number_in(Enum const& field) {
+  int number = 0;
+  static_assert(sizeof number == sizeof field);
+  std::memcpy(&number, &field, sizeof number);
+  return number;
+}
 
 bool is_full_range_format(AVPixelFormat format) {
   switch (format) {
@@ -21,9 +33,10 @@ bool is_full_range_format(AVPixelFormat format) {
 
 ColourRange range_of(AVFrame const& frame, AVPixFmtDescriptor const& format) {
   if (is_full_range_format(static_cast<AVPixelFormat>(frame.format)) ||
-      frame.color_range == AVCOL_RANGE_JPEG)
+      number_in(frame.color_range) == AVCOL_RANGE_JPEG)
     return ColourRange::full;
-  if (frame.color_range == AVCOL_RANGE_MPEG) return ColourRange::limited;
+  if (number_in(frame.color_range) == AVCOL_RANGE_MPEG)
+    return ColourRange::limited;
   // Grey without a tag is full range for FFmpeg, and for all who use it.
   return format.nb_components < 3 ? ColourRange::full : ColourRange::limited;
 }
@@ -63,7 +76,8 @@ Result<Colour> colour_of(AVFrame const& frame) {
   if (format->flags & (AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL))
     return Colour{ColourMatrix::rgb, ColourRange::full};
   Colour colour{ColourMatrix::bt601, range_of(frame, *format)};
-  switch (frame.colorspace) {
+  int const number = number_in(frame.colorspace);
+  switch (number) {
     case AVCOL_SPC_RGB:
     case AVCOL_SPC_UNSPECIFIED:
     case AVCOL_SPC_RESERVED:
@@ -84,11 +98,14 @@ Result<Colour> colour_of(AVFrame const& frame) {
       colour.matrix = ColourMatrix::bt2020;
       return colour;
     default: {
-      char const* name = av_color_space_name(frame.colorspace);
+      bool const has_name = number >= 0 && number < AVCOL_SPC_NB;
+      char const* name =
+          has_name ? av_color_space_name(static_cast<AVColorSpace>(number))
+                   : nullptr;
       return failure(
           "colour matrix {} is not supported. Try re-encoding the video as "
           "BT.709",
-          name != nullptr ? name : "unknown");
+          name != nullptr ? name : std::to_string(number));
     }
   }
 }

@@ -9,6 +9,7 @@
 #include "demuxer.hpp"
 #include "frame_reader.hpp"
 #include "frame_scaler.hpp"
+#include "gasm/base/clock.hpp"
 #include "source_file.hpp"
 #include "vp9_packets.hpp"
 
@@ -143,7 +144,8 @@ class VideoDecoder::Impl {
   /// Converts the last frame once and copies it to every place that wants it.
   template <class Iterator>
   Result<void> place(Iterator wish, Iterator past, Resample const& resample,
-                     FrameBlock const& block, std::uint8_t* bytes) {
+                     FrameBlock& block, std::uint8_t* bytes) {
+    double const start_s = monotonic_s();
     auto const frame_bytes = block.frame_bytes();
     auto* const original = bytes + wish->place * frame_bytes;
     auto done =
@@ -152,6 +154,7 @@ class VideoDecoder::Impl {
     if (!done) return done;
     for (++wish; wish != past; ++wish)
       std::memcpy(bytes + wish->place * frame_bytes, original, frame_bytes);
+    block.scale_s += monotonic_s() - start_s;
     return {};
   }
 

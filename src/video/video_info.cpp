@@ -23,7 +23,10 @@ class Clock {
   }
   /// Frames per second if every frame had a time, else 0.
   double fps(int num_frames, AVRational unit) const {
-    double const span_s = static_cast<double>(last_ - first_) * av_q2d(unit);
+    // In doubles: a damaged file may have times further apart than 64 bits.
+    double const ticks =
+        static_cast<double>(last_) - static_cast<double>(first_);
+    double const span_s = ticks * av_q2d(unit);
     if (num_ticks_ < 2 || num_ticks_ != num_frames || span_s <= 0) return 0;
     return (num_frames - 1) / span_s;
   }

@@ -23,9 +23,9 @@ from gasm_cli import command_of, environment_of, kill  # noqa: E402
 
 TORCH_PYTHON = ""
 PARITY = pathlib.Path(__file__).resolve().parent.parent / "parity"
-COMMANDS = ("synth", "data verify", "data pack", "data subset", "data stats", "data inspect",
-            "data monitor", "train", "eval", "forward", "bench decode",
-            "doctor")
+COMMANDS = ("synth", "data fetch-check", "data verify", "data pack", "data subset",
+            "data stats", "data inspect", "data monitor", "data batches", "data export-wds",
+            "data import-wds", "train", "eval", "forward", "bench decode", "doctor")
 # Read by a process that has not begun to work: libraries, MPI's start.
 START_BYTES = 4_000_000
 SMALL_SET = ("--level", "S", "--train-draws", "2", "--val-draws", "1", "--test-draws", "1")
@@ -99,7 +99,7 @@ class Help(Case):
     def test_unknown_commands(self):
         self.bad(2, "Try gasm synth", "sinth")
         self.bad(2, "Try gasm data verify", "data", "verfy")
-        self.bad(2, "Try gasm data verify or gasm data pack", "data")
+        self.bad(2, "Try gasm data fetch-check or gasm data verify or gasm data pack", "data")
         self.bad(2, "Try gasm --help", "bake-a-cake")
 
     def test_bad_options(self):
@@ -255,6 +255,12 @@ class Data(Case):
         found = json.loads(out)
         self.assertEqual((found["clips"], found["failed"]), (3, 0))
         self.assertGreater(found["clips_per_s"], 1)
+        self.assertGreater(found["decode_ms"], 0)
+        self.assertGreater(found["scale_ms"], 0)
+        self.assertNotIn("floor_ms", found)
+        found = json.loads(self.good("bench", "decode", "--floor", "--json", *clips))
+        self.assertGreater(found["floor_ms"], 0)
+        self.assertGreater(found["over_floor"], 0)
         clips[1].write_bytes(b"no video")
         code, out, _, _ = run("bench", "decode", "--json", *clips)
         self.assertEqual((code, json.loads(out)["failed"]), (4, 1))

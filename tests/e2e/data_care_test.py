@@ -149,6 +149,27 @@ class SubsetCommand(Case):
         shown = self.good("data", "inspect", "--store", store, "--id", few[0]["id"])
         name = re.sub(r"[\[\]]", "", few[0]["template"])
         self.assertRegex(shown, rf"class +{names.index(name)} {re.escape(name)}")
+        self.check_sampling(store)
+
+    def check_sampling(self, store):
+        """Motion and strides, as training has them."""
+        words = ("data", "inspect", "--store", store, "--index", 0, "--frames", 4, "--mode",
+                 "eval", "--sampling")
+
+        def frames(*more):
+            shown = self.good(*words, *more)
+            count = int(re.search(r"video +(\d+) frames", shown)[1])
+            return count, [int(i) for i in re.search(r"frames  (.*)", shown)[1].split()]
+
+        count, moving = frames("motion")
+        self.assertEqual(moving, sorted(moving))
+        self.assertEqual(len(moving), 4)
+        self.assertTrue(0 <= moving[0] and moving[-1] < count)
+        # The middle one of the runs of 4 frames, 2 apart.
+        count, dense = frames("dense", "--stride", 2)
+        start = max(0, count - 7) // 2
+        self.assertEqual(dense, [start, start + 2, start + 4, start + 6])
+        self.bad(2, "--stride belongs to --sampling dense", *words, "uniform", "--stride", 2)
 
     def test_bad_input(self):
         records = json.loads((self.set / "labels/train.json").read_text())

@@ -35,6 +35,22 @@ class Train(TrainCase):
             with self.subTest(ranks=ranks, to="the last bit"):
                 self.assert_undisturbed(run)
 
+    def test_mixing_and_augmentation_are_equal_at_every_number_of_ranks(self):
+        sets = {"data.sampling.kind": "motion", "data.sampling.time_jitter": 1,
+                "data.augment.rand_augment.n": 2, "data.augment.erase.probability": 0.5,
+                "data.augment.mix.mixup_alpha": 0.8, "data.augment.mix.cutmix_alpha": 1,
+                "optim.label_smoothing": 0.1, "train.steps": 6}
+        one, _ = self.train("mixed-1", sets, ranks=1)
+        train, val = one.curve()
+        self.assertEqual(len(train), 6)
+        self.assertNotEqual(train, self.undisturbed.lines("train")[:6])
+        for ranks in (2, 3):
+            run, _ = self.train(f"mixed-{ranks}", sets, ranks=ranks)
+            self.assertEqual(run.curve(), (train, val))
+        run, _ = self.train("mixed-stopped", {**sets, "train.stop_after": 2}, ranks=2, code=85)
+        run, _ = self.train("mixed-stopped", sets, ranks=3)
+        self.assertEqual(run.curve(), (train, val))
+
     def test_other_seed_gives_another_curve(self):
         run, _ = self.train("seed", {"run.seed": 1}, ranks=0)
         self.assertNotEqual(run.curve(), self.undisturbed.curve())
@@ -108,6 +124,33 @@ class Train(TrainCase):
         self.must("eval", "--config", self.undisturbed.path / "config.yaml", "--json", path,
                   "--checkpoint", self.undisturbed.checkpoint(STEPS) / "model.safetensors")
         self.assertEqual(path.read_text(), results[0])
+
+    def test_eval_of_views(self):
+        def measure(name, ranks, **sets):
+            path = self.folder / f"views-{name}.json"
+            words = [word for key, value in sets.items()
+                     for word in ("--set", f"{key.replace('__', '.')}={value}")]
+            out = self.must("eval", "--config", self.undisturbed.path / "config.yaml", *words,
+                            "--json", path, ranks=ranks)
+            self.assertEqual("16 clips in 6 views each" in out, "eval__crops" in sets)
+            return json.loads(path.read_text())
+
+        crop = {"data__augment__crop": "center"}
+        views = {"eval__clips": 2, "eval__crops": 3, **crop}
+        one = measure("one", 0, **crop)
+        six = measure("six", 0, **views)
+        self.assertEqual((six["num_clips"], six["num_views"]), (16, 6))
+        self.assertNotEqual(six["loss"], one["loss"])
+        self.assertEqual(measure("ranks", 3, **views), six)
+        logits = measure("logits", 0, eval__average="logits", **views)
+        self.assertNotEqual(logits["loss"], six["loss"])
+        self.assertLess(abs(logits["loss"] - six["loss"]), 0.5)
+        # The test's own configuration shows whole frames.
+        job = gasm_cli.Job(["eval", "--config", self.undisturbed.path / "config.yaml",
+                            "--set", "eval.crops=3"], 0)
+        code, out, _ = job.wait(30)
+        self.assertEqual(code, 2, out)
+        self.assertIn("eval.crops is 3, but data.augment.crop: none", out)
 
     def test_eval_refuses_other_classes(self):
         for checkpoint in ((), ("--checkpoint", self.undisturbed.checkpoint(STEPS)),

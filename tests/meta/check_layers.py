@@ -5,14 +5,14 @@
 An include from one module into another points to a lower floor and stands
 behind a link of the module's CMakeLists.txt (PUBLIC, if a public header
 includes); links point down, too. Only comm calls MPI and NCCL, only store
-HDF5, only video FFmpeg, only base spdlog; torch stays where it is allowed.
+HDF5, only video FFmpeg, only archive libarchive, only base spdlog; torch stays where it is allowed.
 """
 
 import re
 
 from source_tree import ROOT, code, files, finish, includes, relative
 
-FLOOR = {"base": 0, "config": 1, "record": 1, "comm": 2, "video": 3,
+FLOOR = {"base": 0, "config": 1, "record": 1, "archive": 1, "comm": 2, "video": 3,
          "store": 3, "synth": 4, "data": 4, "models": 4, "ckpt": 4, "care": 5, "eval": 5,
          "explain": 5, "report": 5, "train": 6, "export": 6, "search": 7,
          "serve": 7, "apps": 8}
@@ -28,6 +28,9 @@ SEAMS = [  # what, call or include, the module that may
     ("HDF5", r"\bH5[A-Z]{1,2}[a-z]\w*\s*\(", ("hdf5.h", "hdf5_hl.h"), "store"),
     ("FFmpeg", r"\b(?:av|avcodec|avformat|avio|sws|swr)_\w+\s*\(",
      ("libav", "libsw"), "video"),
+    ("libarchive", r"\barchive_(?:read|write|entry)_\w+\s*\(",
+     ("archive.h", "archive_entry.h"), "archive"),
+    ("zlib", r"\b(?:inflate|deflate)\w*\s*\(", ("zlib.h",), "archive"),
     ("spdlog", r"\bspdlog::", ("spdlog/",), "base"),
 ]
 

@@ -2,10 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """decode_peers.py [--frames 16] [--size 224] [--repeat 5] [--core 0] [FILE...]
 
-Decoding speed beside PyAV, decord and torchcodec: the same clips (whole files
+Decoding speed beside PyAV, decord, OpenCV and torchcodec: the same clips (whole files
 in, 16 uniform RGB frames with a short side of 224 out), all on one pinned core
 with one thread, the programs alternating so that drift of the machine hits
-all. Prints clips/s of each (median over the repeats) and our ratio.
+all. Prints clips/s of each (median over the repeats) and our ratio; our time
+over that of libavcodec alone, which decodes every frame of the same clips and
+throws it away, clip by clip in turn; and what two processes on two cores do
+over one.
 
   tools/bench/decode_peers.py ssv2/videos/10*.webm
 
@@ -27,7 +30,9 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PEERS = {"pyav": ["av==18.1.0"], "decord": ["decord==0.6.0"],
+         "opencv": ["opencv-python-headless==4.12.0.88"],
          "torchcodec": ["torch==2.11.0", "torchcodec==0.11.*"]}
+NUMPY = {"opencv": "numpy==2.2.6"}  # OpenCV's wheel wants one below 2.3
 NUM_CLIPS = 40
 FRAMES = "uniform frames: the centre of each of equal parts"
 
@@ -75,6 +80,25 @@ def decord(path, wanted, size):
     return video.get_batch(centres(len(video), wanted)).asnumpy()
 
 
+def opencv(path, wanted, size):
+    import cv2
+    video = cv2.VideoCapture(path, cv2.CAP_FFMPEG, [
+        cv2.CAP_PROP_N_THREADS, 1])
+    length = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
+    places = centres(length, wanted)
+    clip, last = {}, max(places)
+    for index in range(last + 1):
+        if not video.grab():
+            raise RuntimeError(f"{path} ends at frame {index}")
+        if index in places:
+            _, frame = video.retrieve()
+            width, height = scaled(frame.shape[1], frame.shape[0], size)
+            small = cv2.resize(frame, (width, height),
+                               interpolation=cv2.INTER_LINEAR)
+            clip[index] = cv2.cvtColor(small, cv2.COLOR_BGR2RGB)
+    return [clip[index] for index in places]
+
+
 def torchcodec(path, wanted, size):
     import torch
     from torchcodec.decoders import VideoDecoder
@@ -110,6 +134,9 @@ def one_peer(name, wanted, size, paths):
     if name == "torchcodec":
         import torch
         torch.set_num_threads(1)
+    if name == "opencv":
+        import cv2
+        cv2.setNumThreads(1)
     decode = globals()[name]
     decode(paths[0], wanted, size)  # imports and caches
     began = time.perf_counter()
@@ -131,7 +158,8 @@ def make_environment(name):
         subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
         done = subprocess.run(
             [str(python), "-m", "pip", "install", "--quiet",
-             "--disable-pip-version-check", "numpy==2.3.5", *PEERS[name]],
+             "--disable-pip-version-check", NUMPY.get(name, "numpy==2.3.5"),
+             *PEERS[name]],
             capture_output=True, text=True, check=False)
         if done.returncode:
             print(f"decode_peers: no {name}: {done.stderr.strip()[-300:]}",
@@ -141,14 +169,41 @@ def make_environment(name):
     return str(python)
 
 
-def measure(command, core):
-    done = subprocess.run(["taskset", "-c", str(core), *command],
-                          env=os.environ | {"OMP_NUM_THREADS": "1"},
-                          capture_output=True, text=True, check=False)
-    for line in reversed(done.stdout.splitlines()):
-        if line.startswith("{"):
-            return float(json.loads(line)["clips_per_s"])
-    raise RuntimeError((done.stderr or done.stdout).strip()[-300:])
+def measure(commands):
+    """Runs each command on its core, at the same time: (command, core) pairs
+    to what each printed."""
+    running = [subprocess.Popen(["taskset", "-c", str(core), *command],
+                                env=os.environ | {"OMP_NUM_THREADS": "1"},
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                text=True)
+               for command, core in commands]
+    said = [process.communicate() for process in running]
+    found = []
+    for out, err in said:
+        lines = [line for line in out.splitlines() if line.startswith("{")]
+        if not lines:
+            raise RuntimeError((err or out).strip()[-300:])
+        found.append(json.loads(lines[-1]))
+    return found
+
+
+def spread(values, digits):
+    return (f"{statistics.median(values):8.{digits}f} (from "
+            f"{min(values):.{digits}f} to {max(values):.{digits}f})")
+
+
+def measure_two_cores(command, cores, repeat):
+    """Clips per second of two processes at once over the mean of each alone:
+    in turns, so that drift falls out, and on both cores, for they may differ.
+    A process takes the median of its passes: those where both are at work."""
+    ratios = []
+    for _ in range(repeat):
+        alone = [measure([(command, core)])[0]["clips_per_s"]
+                 for core in cores]
+        both = [found["clips_per_s"]
+                for found in measure([(command, core) for core in cores])]
+        ratios.append(sum(both) / statistics.mean(alone))
+    print(f"two processes on two cores over one on one {spread(ratios, 3)}")
 
 
 def main():
@@ -167,18 +222,22 @@ def main():
         one_peer(words.peer, words.frames, words.size, words.files)
         return
     options = ["--frames", str(words.frames), "--size", str(words.size)]
-    commands = {"gasm": [words.gasm, "bench", "decode", *options, "--repeat",
-                         "1", "--json", *words.files]}
+    gasm = [words.gasm, "bench", "decode", *options, "--json"]
+    commands = {"gasm": [*gasm, "--floor", "--repeat", "1", *words.files]}
     for name in PEERS:
         python = make_environment(name)
         if python:
             commands[name] = [python, __file__, "--peer", name, *options,
                               *words.files]
     rates = {name: [] for name in commands}
+    over_floor = []
     for _ in range(words.repeat):
         for name in list(commands):
             try:
-                rates[name].append(measure(commands[name], words.core))
+                found = measure([(commands[name], words.core)])[0]
+                rates[name].append(found["clips_per_s"])
+                if name == "gasm":
+                    over_floor.append(found["over_floor"])
             except RuntimeError as error:
                 print(f"decode_peers: no {name}: {error}", file=sys.stderr)
                 del commands[name], rates[name]
@@ -188,11 +247,14 @@ def main():
     print(f"{len(words.files)} clips, {words.frames} {FRAMES}, short side "
           f"{words.size}, one core, {words.repeat} alternating repeats")
     for name, each in rates.items():
-        median = statistics.median(each)
-        print(f"{name:<11}{median:8.1f} clips/s   (from {min(each):.1f} to "
-              f"{max(each):.1f})"
+        print(f"{name:<11}{spread(each, 1)} clips/s"
               + ("" if name == "gasm" else
-                 f"   gasm / {name} {ours / median:.2f}"))
+                 f"   gasm / {name} {ours / statistics.median(each):.2f}"))
+    print(f"gasm's time over decoding alone {spread(over_floor, 3)}")
+    cores = sorted(os.sched_getaffinity(0))[:2]
+    if len(cores) == 2:
+        measure_two_cores([*gasm, "--repeat", "5", *words.files], cores,
+                          words.repeat)
 
 
 if __name__ == "__main__":

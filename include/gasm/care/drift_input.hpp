@@ -11,6 +11,7 @@
 #include "gasm/base/result.hpp"
 #include "gasm/care/clip_measure.hpp"
 #include "gasm/care/drift.hpp"
+#include "gasm/data/step_plan.hpp"
 #include "gasm/store/clip_info.hpp"
 
 namespace gasm {
@@ -54,6 +55,8 @@ struct RunBatches {
   int global_batch = 0;
   int micro_batch = 0;
   std::uint64_t seed = 0;
+  SampleOrder order = SampleOrder::shuffled;  ///< blocks with store: stream
+  BlockShuffle block_shuffle = {};            ///< for SampleOrder::blocks
 };
 
 /// Reads a run folder, which may belong to a running job. Fails if it has no

@@ -57,6 +57,7 @@ struct MotionConfig {
   MotionInput input = MotionInput::rgb;
   std::array<double, 3> mean = {0.45, 0.45, 0.45};
   std::array<double, 3> std = {0.225, 0.225, 0.225};
+  ChannelOrder channels = ChannelOrder::rgb;
   int stem_width = 64;
   std::array<int, 3> stem_kernel = {5, 7, 7};
   std::array<int, 3> stem_stride = {1, 2, 2};
@@ -88,6 +89,9 @@ struct MotionConfig {
             "Subtracted from the red, green and blue values (0 to 1).",
             between(-1e3, 1e3));
     v.field("std", self.std, "Then divided by these.", above(0));
+    v.field("channels", self.channels,
+            "Order of the colours that the weights were trained with; mean and "
+            "std are red, green, blue in both.");
     v.field("stem_width", self.stem_width, "Channels of the stem.",
             between(1, 65536));
     v.field("stem_kernel", self.stem_kernel,

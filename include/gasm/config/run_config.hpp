@@ -6,6 +6,7 @@
 
 #include "gasm/config/checkpoint_config.hpp"
 #include "gasm/config/data_config.hpp"
+#include "gasm/config/eval_config.hpp"
 #include "gasm/config/field.hpp"
 #include "gasm/config/model_config.hpp"
 #include "gasm/config/optim_config.hpp"
@@ -49,6 +50,7 @@ struct RunConfig {
   ModelConfig model;
   OptimConfig optim;
   TrainConfig train;
+  EvalConfig eval;
   ParallelConfig parallel;
   CheckpointConfig checkpoint;
   LogConfig log;
@@ -60,6 +62,7 @@ struct RunConfig {
     v.section("model", self.model, "Backbones and fusion.");
     v.section("optim", self.optim, "Optimiser, schedule and loss.");
     v.section("train", self.train, "Length, batches and arithmetic.");
+    v.section("eval", self.eval, "Views of a video in gasm eval.");
     v.section("parallel", self.parallel, "How ranks work together.");
     v.section("checkpoint", self.checkpoint, "When to save, what to keep.");
     v.section("log", self.log, "What is reported.");

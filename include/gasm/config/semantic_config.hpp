@@ -43,6 +43,13 @@ constexpr auto choices(BackboneTraining) {
                     Choice{BackboneTraining::all, "all"}};
 }
 
+/// The order in which a backbone takes the colours. Clips are RGB.
+enum class ChannelOrder { rgb, bgr };
+constexpr auto choices(ChannelOrder) {
+  return std::array{Choice{ChannelOrder::rgb, "rgb"},
+                    Choice{ChannelOrder::bgr, "bgr"}};
+}
+
 /// The semantic stream's backbone, a vision transformer on single frames.
 ///
 /// After loading, width .. layer_scale always hold the sizes in force: those
@@ -55,6 +62,9 @@ struct SemanticConfig {
   Resolution resolution;
   std::vector<int> frames = {8};
   BackboneTraining train = BackboneTraining::none;
+  std::array<double, 3> mean = {0.485, 0.456, 0.406};
+  std::array<double, 3> std = {0.229, 0.224, 0.225};
+  ChannelOrder channels = ChannelOrder::rgb;
   int width = 384;
   int depth = 12;
   int heads = 6;
@@ -81,6 +91,14 @@ struct SemanticConfig {
             "Clip frames (counted from 0) that this stream sees, ascending.",
             at_least(0).each(1, 1024));
     v.field("train", self.train, "Which parameters learn.");
+    v.field("mean", self.mean,
+            "Subtracted from the red, green and blue values (0 to 1). Those of "
+            "ImageNet, which published weights were trained with.",
+            between(-1e3, 1e3));
+    v.field("std", self.std, "Then divided by these.", above(0));
+    v.field("channels", self.channels,
+            "Order of the colours that the weights were trained with; mean and "
+            "std are red, green, blue in both.");
     v.field("width", self.width, "Channels of a token.", between(1, 65536));
     v.field("depth", self.depth, "Transformer blocks.", between(1, 1024));
     v.field("heads", self.heads, "Attention heads; divide width.",

@@ -1,15 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "gasm/data/annotations.hpp"
 
 namespace gasm {
+
+/// What the publisher of Something-Something V2 counts: classes, and the
+/// records of each split.
+inline constexpr std::int64_t num_ssv2_classes = 174;
+inline constexpr std::array<std::pair<std::string_view, std::int64_t>, 3>
+    num_ssv2_records = {{
+        {"train", 168'913},
+        {"validation", 24'777},
+        {"test", 27'157},
+    }};
 
 /// One split beside what the published data set has there.
 struct SplitCount {

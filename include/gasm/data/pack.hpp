@@ -34,12 +34,18 @@ struct PackSummary {
 /// Packs the videos of one split, in the order of its records, into a clip
 /// store at `output` (store/write_clip_store.hpp). Every video is decoded to
 /// its end first: frame counts are never taken from headers. Collective;
-/// `split` is the same on all ranks. Throws the same Error on all ranks for
-/// bad videos under BadVideos::refuse (their number and the first of them),
-/// if none is left, and if the store cannot be written; `output` is then what
-/// it was before. The file does not depend on the number of ranks.
+/// `source` and `split` are the same on all ranks. Throws the same Error on all
+/// ranks for bad videos under BadVideos::refuse (their number and the first of
+/// them), if none is left, and if the store cannot be written; `output` is then
+/// what it was before. The file does not depend on the number of ranks.
+PackSummary pack_clips(Communicator const& comm, VideoSource const& source,
+                       AnnotatedSplit const& split,
+                       std::filesystem::path const& output,
+                       PackOptions const& options = {});
+
+/// The same for what open_videos() gives for a folder or a spool.
 PackSummary pack_clips(Communicator const& comm,
-                       std::filesystem::path const& videos_dir,
+                       std::filesystem::path const& videos,
                        AnnotatedSplit const& split,
                        std::filesystem::path const& output,
                        PackOptions const& options = {});

@@ -27,6 +27,7 @@ struct PrefetchStats {
   double data_wait_s = 0.0;  ///< the caller's time inside next()
   double work_s = 0.0;       ///< the workers' time, summed over threads
   std::int64_t num_delivered = 0;
+  std::int64_t num_ready = 0;  ///< results found ready, summed over calls
 };
 
 /// Makes results ahead of their use, on threads, and delivers them strictly
@@ -76,6 +77,7 @@ class Prefetcher {
   std::optional<Value> next() {
     double const start_s = monotonic_s();
     std::unique_lock lock(mutex_);
+    for (Slot const& slot : slots_) stats_.num_ready += slot.done ? 1 : 0;
     made_.wait(lock, [this] {
       return setup_error_ || ended_before_next() || next_slot().done;
     });

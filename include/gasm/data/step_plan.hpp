@@ -62,7 +62,7 @@ struct StepPlan {
   std::int64_t num_samples() const { return positions.size(); }
 };
 
-enum class SampleOrder { shuffled, sequential };
+enum class SampleOrder { shuffled, blocks, sequential };
 
 struct BatchPlanOptions {
   std::int64_t num_samples = 0;   ///< in the data set; > 0
@@ -70,6 +70,7 @@ struct BatchPlanOptions {
   std::int64_t micro_batch = 1;   ///< samples that meet in one forward
   std::uint64_t seed = 0;
   SampleOrder order = SampleOrder::shuffled;
+  BlockShuffle block_shuffle = {};  ///< for SampleOrder::blocks
 };
 
 /// The plan of a whole run. Each sample counts exactly once an epoch: the
@@ -107,7 +108,7 @@ class BatchPlan {
 /// nothing are passed over.
 class RankCursor {
  public:
-  RankCursor(BatchPlan plan, Slice steps, std::int64_t rank,
+  RankCursor(BatchPlan const& plan, Slice steps, std::int64_t rank,
              std::int64_t num_ranks);
 
   /// nullopt after the last one.

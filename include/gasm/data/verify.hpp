@@ -11,6 +11,7 @@
 
 #include "gasm/base/result.hpp"
 #include "gasm/data/annotation_profile.hpp"
+#include "gasm/data/video_source.hpp"
 #include "gasm/video/decode_limits.hpp"
 
 namespace gasm {
@@ -20,7 +21,7 @@ class Communicator;
 /// What was found out about one video that the annotations list.
 struct VideoRecord {
   std::string id;
-  std::string file;  ///< name in the folder; empty if there is none
+  std::string file;  ///< name in the source; empty if there is none
   std::uint64_t num_bytes = 0;
   std::uint64_t xxh64 = 0;      ///< of the file; 0 if it could not be read
   std::int64_t num_frames = 0;  ///< by decoding all of it
@@ -66,16 +67,22 @@ struct VerifyOptions {
 
 /// Decodes every listed video to its end. Collective: the ids are shared out
 /// over the ranks, and the report, equal on all, does not depend on their
-/// number. The file of an id is <id>.<any video extension> in the folder; an
-/// id with two of them is an error of that video. A bad video is a record
-/// with an error; a folder that cannot be read throws on all ranks.
+/// number. The file of an id is <id>.<any video extension> of the source
+/// (video_source.hpp), equal on all ranks; an id with two of them is an error
+/// of that video, and a bad video is a record with an error.
 /// Ids that are numbers sort as numbers, before all others.
 ///
 /// With a journal, a video whose file has the name, size and time of change
-/// that it had when it was found good is taken over without being read. Bad
-/// videos are always looked at again.
+/// that it had when it was found good is taken over without being read; a
+/// slice of a file that holds many also has its offset, and the time is that
+/// file's. Bad videos are always looked at again.
+VerifyReport verify_videos(Communicator const& comm, VideoSource const& source,
+                           std::span<std::string const> ids,
+                           VerifyOptions const& options = {});
+
+/// The same for what open_videos() gives for a folder or a spool.
 VerifyReport verify_videos(Communicator const& comm,
-                           std::filesystem::path const& videos_dir,
+                           std::filesystem::path const& videos,
                            std::span<std::string const> ids,
                            VerifyOptions const& options = {});
 

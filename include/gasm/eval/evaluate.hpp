@@ -9,6 +9,7 @@
 
 #include "gasm/comm/collective.hpp"
 #include "gasm/comm/communicator.hpp"
+#include "gasm/config/eval_config.hpp"
 #include "gasm/data/clip_loader.hpp"
 #include "gasm/models/video_model.hpp"
 
@@ -27,6 +28,7 @@ struct EvalResult {
   bool is_complete = true;  ///< false: should_stop ended it, nothing counts
   std::int64_t num_clips = 0;
   std::int64_t num_bad = 0;  ///< clips that could not be decoded: not counted
+  int num_views = 1;         ///< that each clip was seen through
   double loss = 0.0;         ///< mean cross-entropy without smoothing
   double top1 = 0.0;
   double top5 = 0.0;             ///< of min(5, K) classes
@@ -44,13 +46,20 @@ struct Interval {
 Interval wilson_interval(double share, std::int64_t num);
 
 struct EvalOptions {
-  int micro_batch = 16;
+  int micro_batch = 16;  ///< samples, each with all of its views
   int num_threads = 1;
+  ViewAverage average = ViewAverage::softmax;  ///< over the loader's views
   /// Told after each of this rank's micro-batches.
   std::function<void(std::int64_t done, std::int64_t total)> on_progress = {};
   /// Asked before each of them; true on any rank ends the evaluation on all.
   std::function<bool()> should_stop = {};
 };
+
+/// The scores of each sample from those of its views: [B * V, K], views of a
+/// sample together, to [B, K] whose softmax is the mean of the views' softmax,
+/// or that of the mean logits. One view: as they are.
+at::Tensor average_views(at::Tensor const& logits, std::int64_t num_views,
+                         ViewAverage average);
 
 /// Runs `model` in evaluation mode over the clips of `loader`, the clips
 /// spread over the ranks. Sums are added in a fixed tree, so the result does

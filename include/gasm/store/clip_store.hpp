@@ -13,6 +13,7 @@
 #include "gasm/base/result.hpp"
 #include "gasm/store/clip_info.hpp"
 #include "gasm/store/data_file.hpp"
+#include "gasm/store/record_file.hpp"
 
 namespace gasm {
 
@@ -30,7 +31,7 @@ enum class ByteCheck {
 /// Not collective: every rank opens the file on its own. Only open() calls
 /// HDF5, so it must not run on two threads at once; all else reads the file
 /// directly and is thread-safe.
-class ClipStore {
+class ClipStore : public RecordFile {
  public:
   /// Reads and checks all columns. Fails, naming the path, for a file that is
   /// missing, not HDF5, of another schema or version, shorter than its
@@ -58,11 +59,15 @@ class ClipStore {
   std::uint64_t data_hash() const { return data_hash_; }
   std::filesystem::path const& path() const { return file_.path(); }
 
+  /// A record is a clip, of one part.
+  std::int64_t num_records() const override { return size(); }
+  std::size_t num_parts() const override { return 1; }
+  ByteRange range(std::int64_t i, std::size_t part) const override;
+  Result<void> check(std::int64_t i, RecordBytes const& bytes) const override;
+  DataFile const& file() const override { return file_; }
+
  private:
-  friend class ResidentClips;
   ClipStore() = default;
-  Result<void> check_bytes(std::int64_t i,
-                           std::span<std::byte const> bytes) const;
 
   ClipStoreContents contents_;
   std::vector<std::uint64_t> offsets_;  // of clips in `data`, N + 1 of them

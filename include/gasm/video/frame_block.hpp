@@ -20,6 +20,8 @@ struct FrameBlock {
   int num_missing = 0;
   /// Packets that the decoder refused on the way to the last wanted frame.
   int num_corrupt_packets = 0;
+  /// Of the call's wall-clock seconds, those for resizing and colours.
+  double scale_s = 0.0;
 
   std::size_t frame_bytes() const {
     return static_cast<std::size_t>(height) * static_cast<std::size_t>(width) *

@@ -14,6 +14,8 @@
 #include "gasm/base/clock.hpp"
 #include "gasm/comm/agree.hpp"
 #include "gasm/comm/collective_log.hpp"
+#include "gasm/comm/message_batch.hpp"
+#include "gasm/comm/shared_memory.hpp"
 #include "gasm/comm/stop_flag.hpp"
 #include "support/mpi_main.hpp"
 #include "support/temp_folder.hpp"
@@ -256,6 +258,59 @@ TEST(Communicator, BarrierSleepsWhileItWaits) {
   world.barrier();
   EXPECT_GT(monotonic_s() - began_s, 0.45);
   EXPECT_LT(cpu_s() - used_s, 0.15);
+}
+
+TEST(SharedMemory, IsOneForAllRanksOfAMachine) {
+  auto node = test_world().node_local();
+  SharedMemory memory(node, 1000);
+  auto const all = memory.bytes();
+  ASSERT_EQ(all.size(), 1000U);
+  for (auto i = static_cast<std::size_t>(node.rank()); i < all.size();
+       i += static_cast<std::size_t>(node.size()))
+    all[i] = static_cast<std::byte>(i % 251);
+  memory.sync(node);
+  for (std::size_t i = 0; i < all.size(); ++i)
+    ASSERT_EQ(all[i], static_cast<std::byte>(i % 251)) << i;
+  memory.close();
+  EXPECT_TRUE(memory.bytes().empty());
+  node.close();
+}
+
+TEST(SharedMemory, MoreThanTheMachineHasIsAnError) {
+  auto node = test_world().node_local();
+  EXPECT_THROW(SharedMemory(node, std::size_t(1) << 46), Error);
+  node.close();
+}
+
+TEST(MessageBatch, BringsMessagesBetweenAllPairs) {
+  auto const& world = test_world();
+  SmallPieces const pieces(1000);
+  // Rank a sends b its number, 700 (a + 1) times, and then 3 bytes.
+  std::vector<std::vector<std::byte>> received;
+  std::vector<std::byte> const sent(
+      700 * static_cast<std::size_t>(world.rank() + 1),
+      static_cast<std::byte>(world.rank()));
+  std::vector<std::byte> const last(3, std::byte{9});
+  MessageBatch batch(world);
+  for (int from = 0; from < world.size(); ++from)
+    received.emplace_back(700 * static_cast<std::size_t>(from + 1) + 3);
+  for (int other = 0; other < world.size(); ++other) {
+    if (other == world.rank()) continue;
+    std::span<std::byte> const into(received[static_cast<std::size_t>(other)]);
+    batch.send(sent, other);
+    batch.receive(into.first(into.size() - 3), other);
+    batch.send(last, other);
+    batch.receive(into.last(3), other);
+  }
+  batch.wait();
+  for (int from = 0; from < world.size(); ++from) {
+    if (from == world.rank()) continue;
+    auto const& bytes = received[static_cast<std::size_t>(from)];
+    EXPECT_EQ(bytes.front(), static_cast<std::byte>(from));
+    EXPECT_EQ(bytes[bytes.size() - 4], static_cast<std::byte>(from));
+    EXPECT_EQ(bytes.back(), std::byte{9});
+  }
+  batch.wait();  // nothing is left
 }
 
 TEST(SharedTempFolder, IsOneForAll) {

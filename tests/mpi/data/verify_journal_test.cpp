@@ -142,6 +142,39 @@ TEST_F(VerifyJournalTest, AnotherFolderOfVideosIsNotBelieved) {
   EXPECT_EQ(report.num_taken_over, 0);
 }
 
+/// Videos 1 to 4 one behind the other in one file, as in a spool.
+TEST_F(VerifyJournalTest, SlicesHoldWhileTheirFileIsUntouched) {
+  auto const all = root_ / "all.bin";
+  on_root([&] {
+    std::ofstream out(all, std::ios::binary);
+    for (int i = 0; i < 4; ++i) out << value_or_throw(read_text(file("1")));
+  });
+  auto const size = fs::file_size(file("1"));
+  VideoSource source;
+  source.containers = {all};
+  for (std::uint64_t i = 0; i < 4; ++i)
+    source.places[ids[i]] = {{ids[i] + ".webm", 0, VideoSlice{i * size, size}}};
+  auto const verify_slices = [&] {
+    VerifyOptions options;
+    options.journal = journal();
+    return verify_videos(test_world(), source, ids, options);
+  };
+  auto const first = verify_slices();
+  EXPECT_EQ(first.num_taken_over, 0);
+  EXPECT_THAT(first.missing, ElementsAre("5"));
+  EXPECT_THAT(bad(first), ElementsAre("5"));
+  EXPECT_EQ(verify_slices().num_taken_over, 4);
+  // The same bytes at another place are another slice.
+  std::swap(source.places["1"][0].slice, source.places["2"][0].slice);
+  EXPECT_EQ(verify_slices().num_taken_over, 2);
+  EXPECT_EQ(verify_slices().num_taken_over, 4);
+  on_root([&] {
+    fs::last_write_time(all,
+                        fs::last_write_time(all) + std::chrono::seconds(2));
+  });
+  EXPECT_EQ(verify_slices().num_taken_over, 0);
+}
+
 TEST_F(VerifyJournalTest, TwoJobsDoNotShareOne) {
   if (test_world().is_root()) fs::create_directory(journal());
   std::optional<FileLock> lock;

@@ -6,6 +6,8 @@
 #include <fstream>
 #include <set>
 
+#include "gasm/record/manifest.hpp"
+#include "gasm/record/metrics.hpp"
 #include "support/temp_folder.hpp"
 
 namespace gasm {
@@ -119,6 +121,45 @@ TEST(RunBatchesTest, ClipsAreThoseOfThePlan) {
   auto const all = clips_of(batches, 10);
   EXPECT_EQ(std::set(all.begin(), all.end()).size(), 10U);
   EXPECT_EQ(std::vector(all.begin() + 4, all.end()), last);
+}
+
+TEST(RunBatchesTest, StreamedClipsComeBlockByBlock) {
+  RunBatches batches;
+  batches.last_step = 2;
+  batches.global_batch = 4;
+  batches.micro_batch = 2;
+  batches.seed = 5;
+  batches.order = SampleOrder::blocks;
+  batches.block_shuffle = {.block = 4, .window_blocks = 1};
+  // Windows of one block each: a batch holds four neighbours of the file.
+  auto const clips = clips_of(batches, 16);
+  ASSERT_EQ(clips.size(), 8U);
+  for (auto const* step : {&clips[0], &clips[4]}) {
+    std::set<std::int64_t> const sorted(step, step + 4);
+    EXPECT_EQ(sorted.size(), 4U);
+    EXPECT_EQ(*sorted.begin() % 4, 0);
+    EXPECT_EQ(*sorted.rbegin(), *sorted.begin() + 3);
+  }
+}
+
+TEST_F(DriftInput, ARunOfStoreStreamIsReadAsOne) {
+  auto const read = [&](std::string const& store) {
+    write("config.yaml",
+          "run: {name: r, seed: 5}\n"
+          "data: {train: t.h5, val: v.h5, store: " +
+              store + ", stream: {block: 8, window: 2}}\n");
+    return value_or_throw(read_run_batches(folder_.path(), 50));
+  };
+  write("metrics.jsonl",
+        format_metrics_line({.time_s = 1, .step = 3, .split = "train"}) + "\n");
+  auto manifest = make_manifest({"gasm"}, 1);
+  manifest.data_hashes["t.h5"] = "ff";
+  value_or_throw(write_manifest(folder_ / "manifest.json", manifest));
+  auto const stream = read("stream");
+  EXPECT_EQ(stream.order, SampleOrder::blocks);
+  EXPECT_EQ(stream.block_shuffle,
+            (BlockShuffle{.block = 8, .window_blocks = 2}));
+  EXPECT_EQ(read("auto").order, SampleOrder::shuffled);
 }
 
 TEST(SideOfClips, ByHand) {

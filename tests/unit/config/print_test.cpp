@@ -141,6 +141,10 @@ TEST(ToYaml, EveryWordReadsBack) {
   expect_words_read_back<FrameOrder>("data.sampling.order");
   expect_words_read_back<FlipKind>("data.augment.flip");
   expect_words_read_back<CropKind>("data.augment.crop");
+  expect_words_read_back<Interpolation>(
+      "data.augment.rand_augment.interpolation");
+  expect_words_read_back<ViewAverage>("eval.average");
+  expect_words_read_back<ChannelOrder>("model.motion.channels");
   expect_words_read_back<SemanticKind>("model.semantic.kind");
   expect_words_read_back<VitPreset>("model.semantic.preset");
   expect_words_read_back<BackboneTraining>("model.semantic.train");

@@ -114,24 +114,73 @@ INSTANTIATE_TEST_SUITE_P(
                       "f.yaml:1:19: data.sampling.frames", "too few"}));
 
 INSTANTIATE_TEST_SUITE_P(
-    NotThereYet, ContradictionTest,
+    SamplingAndAugmentation, ContradictionTest,
     testing::Values(
-        Contradiction{"data: {source: features}", "f.yaml:1:8: data.source",
-                      "does not have that yet"},
-        Contradiction{"data: {store: exchange}", "f.yaml:1:8: data.store",
-                      "is exchange (this version does not have that yet)"},
-        Contradiction{"data: {store: stream}", "f.yaml:1:8: data.store",
-                      "Try auto, resident or direct"},
-        Contradiction{"train: {ema: 0.9}", "f.yaml:1:9: train.ema",
-                      "does not have that yet"},
-        Contradiction{"train: {precision: bf16}", "f.yaml:1:9: train.precision",
-                      "Try fp32"},
-        Contradiction{"parallel: {backend: nccl}",
-                      "f.yaml:1:12: parallel.backend", "Try auto or mpi"},
-        Contradiction{"parallel: {compress: bf16}",
-                      "f.yaml:1:12: parallel.compress", "Try none"},
-        Contradiction{"parallel: {zero1: true}", "f.yaml:1:12: parallel.zero1",
-                      "Try false"}));
+        Contradiction{"data: {sampling: {kind: motion, stride: 2}}",
+                      "f.yaml:1:33: data.sampling.stride",
+                      "is 2, but data.sampling.kind is motion (only dense has "
+                      "a stride). Try data.sampling.kind: dense"},
+        Contradiction{"data: {sampling: {kind: tsm}}\neval: {clips: 3}",
+                      "f.yaml:2:8: eval.clips", "at most 2"},
+        Contradiction{"eval: {crops: 2}", "f.yaml:1:8: eval.crops", "Try 3"},
+        Contradiction{"eval: {crops: 3}\ndata: {augment: {crop: none}}",
+                      "f.yaml:1:8: eval.crops",
+                      "data.augment.crop: none shows the whole frame"},
+        Contradiction{"data: {augment: {short_side_min_px: 321}}",
+                      "f.yaml:1:18: data.augment.short_side_min_px",
+                      "above short_side_max_px (320)"},
+        Contradiction{
+            "data: {augment: {crop: short_side, short_side_min_px: 200}}",
+            "f.yaml:1:36: data.augment.short_side_min_px",
+            "below the clip's 224 px (model.semantic.resolution). Try 224"},
+        Contradiction{"data: {augment: {erase: {area_min: 0.5}}}",
+                      "f.yaml:1:26: data.augment.erase.area_min",
+                      "above area_max (0.3333)"},
+        Contradiction{"data: {augment: {mix: {mixup_alpha: 0.8}}}\n"
+                      "train: {micro_batch: 1}",
+                      "f.yaml:1:24: data.augment.mix.mixup_alpha",
+                      "train.micro_batch is 1"},
+        Contradiction{"data: {augment: {mix: {cutmix_alpha: 1}}}\n"
+                      "train: {micro_batch: 1}",
+                      "f.yaml:1:24: data.augment.mix.cutmix_alpha",
+                      "Try train.micro_batch: 2"},
+        Contradiction{"data: {augment: {rand_augment: {interpolate: bicubic}}}",
+                      "f.yaml:1:33", "Did you mean"},
+        Contradiction{
+            "data: {augment: {rand_augment: {interpolation: bicubik}}}",
+            "f.yaml:1:33: data.augment.rand_augment.interpolation", "bicubic"},
+        Contradiction{"data: {sampling: {kind: keyframe}}",
+                      "f.yaml:1:19: data.sampling.kind", "motion"}));
+
+INSTANTIATE_TEST_SUITE_P(
+    NotThereYet, ContradictionTest,
+    testing::Values(Contradiction{"data: {source: features}",
+                                  "f.yaml:1:8: data.source",
+                                  "does not have that yet"},
+                    Contradiction{"train: {ema: 0.9}", "f.yaml:1:9: train.ema",
+                                  "does not have that yet"},
+                    Contradiction{"train: {precision: bf16}",
+                                  "f.yaml:1:9: train.precision", "Try fp32"},
+                    Contradiction{"parallel: {backend: nccl}",
+                                  "f.yaml:1:12: parallel.backend",
+                                  "Try auto or mpi"},
+                    Contradiction{"parallel: {compress: bf16}",
+                                  "f.yaml:1:12: parallel.compress", "Try none"},
+                    Contradiction{"parallel: {zero1: true}",
+                                  "f.yaml:1:12: parallel.zero1", "Try false"}));
+
+TEST(Validate, FittingSettingsAreFine) {
+  EXPECT_EQ(complaint("data: {sampling: {kind: dense, stride: 4}}\n"
+                      "eval: {clips: 10, crops: 3, average: logits}"),
+            "");
+  EXPECT_EQ(complaint("data: {sampling: {kind: tsm}, "
+                      "augment: {crop: multi_scale}}\neval: {clips: 2}"),
+            "");
+  EXPECT_EQ(complaint("data: {augment: {mix: {mixup_alpha: 0.8, "
+                      "cutmix_alpha: 1, probability: 0}}}\n"
+                      "train: {micro_batch: 1}"),
+            "");
+}
 
 TEST(Validate, AStreamThatIsNotThereIsNotChecked) {
   EXPECT_EQ(complaint("model: {fusion: {kind: motion}, "

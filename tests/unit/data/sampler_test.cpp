@@ -4,9 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <map>
+#include <set>
 #include <vector>
 
 #include "gasm/base/error.hpp"
+#include "gasm/base/rng.hpp"
 
 namespace gasm {
 namespace {
@@ -38,6 +41,56 @@ TEST(EpochOrder, IsAPermutationForEverySmallSize) {
 TEST(EpochOrder, IsAPermutationForLargeSizes) {
   for (std::int64_t n : {65535, 65536, 65537, 220847})
     EXPECT_TRUE(is_permutation_of_range(all_of(EpochOrder(1, 2, n)))) << n;
+}
+
+TEST(EpochOrder, IsAPermutationForEveryBlockShuffle) {
+  for (std::int64_t n = 0; n <= 120; ++n)
+    for (BlockShuffle const shuffle :
+         {BlockShuffle{1, 1}, {1, 7}, {4, 3}, {7, 1}, {10, 4}, {200, 2}})
+      for (std::int64_t epoch = 0; epoch < 4; ++epoch)
+        EXPECT_TRUE(
+            is_permutation_of_range(all_of(EpochOrder(7, epoch, n, shuffle))))
+            << n << " samples in blocks of " << shuffle.block << ", "
+            << shuffle.window_blocks << " at a time, epoch " << epoch;
+}
+
+// The blocks of one window are in no other, and windows never go back.
+TEST(EpochOrder, KeepsEachBlockInOneWindow) {
+  BlockShuffle const shuffle{5, 3};
+  for (std::int64_t epoch = 0; epoch < 20; ++epoch) {
+    EpochOrder const order(3, epoch, 83, shuffle);  // 17 blocks, the last of 3
+    std::map<std::int64_t, std::int64_t> window_of_block;
+    std::map<std::int64_t, std::set<std::int64_t>> blocks_of_window;
+    std::int64_t last = 0;
+    for (std::int64_t p = 0; p < order.size(); ++p) {
+      auto const window = order.window_of(p);
+      EXPECT_TRUE(window == last || window == last + 1);
+      last = window;
+      auto const block = order.sample_at(p) / shuffle.block;
+      EXPECT_EQ(window_of_block.emplace(block, window).first->second, window);
+      blocks_of_window[window].insert(block);
+    }
+    EXPECT_EQ(last, 5);
+    for (std::int64_t window = 0; window <= 5; ++window)
+      EXPECT_EQ(blocks_of_window[window].size(), window == 5 ? 2U : 3U);
+  }
+}
+
+TEST(EpochOrder, BlockShuffleMixesWithinItsWindow) {
+  EpochOrder const order(3, 0, 1000, {10, 10});
+  std::int64_t num_neighbours = 0;
+  for (std::int64_t p = 1; p < 1000; ++p)
+    if (order.sample_at(p) == order.sample_at(p - 1) + 1) ++num_neighbours;
+  // 1 in 100 by chance; 90 % of them if blocks were read in order.
+  EXPECT_LT(num_neighbours, 40);
+}
+
+TEST(Permutation, KnowsThePositionOfEachElement) {
+  for (std::int64_t n : {1, 2, 3, 17, 64, 65, 1000}) {
+    Permutation const order(n, Rng{5, static_cast<std::uint64_t>(n)});
+    for (std::int64_t p = 0; p < n; ++p)
+      EXPECT_EQ(order.position_of(order.at(p)), p);
+  }
 }
 
 TEST(EpochOrder, HoldsBillionsOfSamplesInNoMemory) {

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include <nlohmann/json.hpp>
 
 namespace gasm {
@@ -25,6 +27,29 @@ TEST(WilsonInterval, IsThatOfStatsmodels) {
   }
   EXPECT_EQ(wilson_interval(0.5, 0).low, 0);
   EXPECT_EQ(wilson_interval(0.5, 0).high, 1);
+}
+
+// Two samples of two views; logits are logarithms of probabilities.
+TEST(AverageViews, AveragesProbabilitiesOrLogits) {
+  auto const p = at::tensor({0.8, 0.2, 0.1, 0.9, 0.5, 0.5, 0.25, 0.75})
+                     .view({4, 2})
+                     .to(at::kDouble);
+  auto const mean = average_views(p.log(), 2, ViewAverage::softmax).exp();
+  EXPECT_TRUE(mean.allclose(
+      at::tensor({0.45, 0.55, 0.375, 0.625}).view({2, 2}).to(at::kDouble)));
+  // The geometric mean: sqrt(.8 .1) : sqrt(.2 .9) = 2 : 3, and 1 : sqrt(3).
+  auto const geometric =
+      average_views(p.log() + 7.0, 2, ViewAverage::logits).softmax(1);
+  double const third = 1.0 / (1.0 + std::sqrt(3.0));
+  EXPECT_TRUE(geometric.allclose(
+      at::tensor({0.4, 0.6, third, 1.0 - third}).view({2, 2}).to(at::kDouble)));
+  EXPECT_TRUE(average_views(p, 1, ViewAverage::softmax).equal(p));
+}
+
+TEST(AverageViews, AClassThatAllRuleOutHasAFiniteLoss) {
+  auto const logits = at::tensor({300.0F, 0.0F, 300.0F, 0.0F}).view({2, 2});
+  auto const mean = average_views(logits, 2, ViewAverage::softmax);
+  EXPECT_FLOAT_EQ(mean[0][1].item<float>(), -300.0F);
 }
 
 TEST(EvalJson, NamesClassesThatTheDataHave) {

@@ -87,6 +87,32 @@ TEST(VideoModel, NormalisesAsTheFormulaSays) {
                            1e-4, 1e-5));
 }
 
+// A model of blue, green, red sees what one of red, green, blue sees of the
+// picture with these exchanged; mean and std belong to the colours.
+TEST(VideoModel, EachStreamHasItsColoursAndStatistics) {
+  ModelConfig config = tiny();
+  config.semantic.mean = {0.1, 0.2, 0.3};
+  config.semantic.std = {0.4, 0.5, 0.6};
+  config.motion.mean = {0.3, 0.1, 0.2};
+  config.motion.std = {0.2, 0.3, 0.4};
+  auto const model = make_video_model(config, 8, 5, 1);
+  model->eval();
+  config.semantic.channels = config.motion.channels = ChannelOrder::bgr;
+  config.semantic.mean = {0.3, 0.2, 0.1};
+  config.semantic.std = {0.6, 0.5, 0.4};
+  config.motion.mean = {0.2, 0.1, 0.3};
+  config.motion.std = {0.4, 0.3, 0.2};
+  auto const turned = make_video_model(config, 8, 5, 1);
+  turned->eval();
+  at::Tensor const bytes = clips();
+  auto const wanted = model->extract(bytes);
+  auto const found = turned->extract(bytes.flip(2));
+  EXPECT_TRUE(at::equal(found.semantic, wanted.semantic));
+  EXPECT_TRUE(at::equal(found.motion, wanted.motion));
+  EXPECT_FALSE(at::allclose(turned->extract(bytes).semantic, wanted.semantic));
+  EXPECT_FALSE(at::allclose(turned->extract(bytes).motion, wanted.motion));
+}
+
 TEST(VideoModel, CentredMotionIgnoresWhatStaysTheSame) {
   ModelConfig config = tiny();
   config.motion.input = MotionInput::centred;

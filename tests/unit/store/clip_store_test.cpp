@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "gasm/comm/communicator.hpp"
-#include "gasm/store/resident_clips.hpp"
+#include "gasm/store/record_reader.hpp"
 #include "support/clip_files.hpp"
 #include "support/temp_folder.hpp"
 
@@ -129,17 +129,21 @@ TEST(ClipStore, StaysReadableAfterAMove) {
   EXPECT_EQ(value_or_throw(second.bytes(1)), clips.bytes[1]);
 }
 
-TEST(ResidentClips, HoldAllBytes) {
+TEST(RecordReader, GivesAllBytesFromMemoryAndFromTheFile) {
   TempFolder folder;
   auto const clips = fake_clips({10, 70000, 20});
   write_clip_store(Communicator::self(), folder / "c.h5", clips.contents,
                    clips.source());
-  auto const resident = value_or_throw(
-      ResidentClips::load(value_or_throw(ClipStore::open(folder / "c.h5"))));
-  ASSERT_EQ(resident.size(), 3);
-  for (std::int64_t i = 0; i < 3; ++i)
-    EXPECT_TRUE(std::ranges::equal(value_or_throw(resident.bytes(i)),
-                                   clips.bytes[static_cast<std::size_t>(i)]));
+  auto const store = value_or_throw(ClipStore::open(folder / "c.h5"));
+  auto const direct = make_direct_reader(store);
+  auto const resident = make_resident_reader(Communicator::self(), store);
+  for (std::int64_t i = 0; i < 3; ++i) {
+    auto const& wanted = clips.bytes[static_cast<std::size_t>(i)];
+    EXPECT_TRUE(
+        std::ranges::equal(value_or_throw(direct->read(i)).parts[0], wanted));
+    EXPECT_TRUE(
+        std::ranges::equal(value_or_throw(resident->read(i)).parts[0], wanted));
+  }
 }
 
 TEST(ClipSlab, SharesOutEveryClipOnceByBytes) {

@@ -13,10 +13,17 @@ namespace {
 
 using testing::HasSubstr;
 
-/// An HDF5 file whose root holds `num_groups` groups named g0000, g0001, ...
-void make_file(std::filesystem::path const& path, int num_groups) {
+/// An HDF5 file whose root holds `num_groups` groups named g0000, g0001, ...,
+/// in the format of HDF5 1.8 or in the first one.
+enum class Format { first, of_1_8 };
+void make_file(std::filesystem::path const& path, int num_groups,
+               Format format = Format::of_1_8) {
+  hid_t const access = H5Pcreate(H5P_FILE_ACCESS);
+  if (format == Format::of_1_8)
+    H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V18);
   hid_t const file =
-      H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+      H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access);
+  H5Pclose(access);
   ASSERT_GE(file, 0);
   for (int i = 0; i < num_groups; ++i)
     H5Gclose(H5Gcreate2(file, fmt::format("g{:04}", i).c_str(), H5P_DEFAULT,
@@ -43,18 +50,39 @@ TEST(ForeignFile, NamesTenMembersAndCountsTheRest) {
   EXPECT_THAT(why_not_open(path), HasSubstr("it holds: nothing)"));
 }
 
-// The names of an old-style group lie in a local heap. One whose heap is
-// damaged still counts its members.
+// The names of a large group lie in a heap. One whose heap is damaged still
+// counts its members.
 TEST(ForeignFile, EndsTheListAtTheFirstNameThatCannotBeRead) {
   TempFolder folder;
   auto const path = folder / "foreign.h5";
-  make_file(path, 3);
+  make_file(path, 20);
   auto bytes = value_or_throw(read_text(path));
-  auto const heap = bytes.find("HEAP");
+  auto const heap = bytes.find("FHDB");
   ASSERT_NE(heap, std::string::npos);
   bytes[heap] = 'X';
   value_or_throw(publish_file(path, bytes));
   EXPECT_THAT(why_not_open(path), HasSubstr("members that cannot be listed"));
+}
+
+// Nothing there tells damage, and HDF5 does not survive all of it.
+TEST(ForeignFile, FormatWithoutChecksumsIsNotLookedInto) {
+  TempFolder folder;
+  auto const path = folder / "foreign.h5";
+  make_file(path, 3, Format::first);
+  EXPECT_THAT(why_not_open(path),
+              HasSubstr("superblock version 0, whose metadata carry no "
+                        "checksums; wanted 2 or later"));
+}
+
+// HDF5 itself would find a file at a later power of two (a user block).
+TEST(ForeignFile, SignatureBelongsAtTheStart) {
+  TempFolder folder;
+  auto const path = folder / "foreign.h5";
+  make_file(path, 3);
+  auto const bytes = std::string(512, ' ') + value_or_throw(read_text(path));
+  value_or_throw(publish_file(path, bytes));
+  EXPECT_THAT(why_not_open(path),
+              HasSubstr("does not begin with the signature of HDF5"));
 }
 
 }  // namespace

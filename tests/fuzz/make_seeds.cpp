@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// make_seeds FOLDER: small intact inputs for each target, in FOLDER/video,
+// FOLDER/annotations and FOLDER/store. Needs the ffmpeg program.
+#include <fmt/format.h>
+
+#include <fstream>
+#include <iostream>
+
+#include "gasm/comm/communicator.hpp"
+#include "support/clip_files.hpp"
+
+namespace gasm {
+namespace {
+
+using std::filesystem::path;
+
+void make_videos(path const& folder) {
+  struct Kind {
+    char const* name;
+    char const* options;
+  };
+  std::string const source =
+      "ffmpeg -nostdin -v error -y -f lavfi -i testsrc2=s=32x24:r=12:d=0.5 ";
+  for (auto const& [name, options] : {
+           Kind{"vp9.webm", "-pix_fmt yuv420p -c:v libvpx-vp9 -crf 40"},
+           Kind{"vp9_alt.webm",
+                "-pix_fmt yuv420p -c:v libvpx-vp9 -auto-alt-ref 1 "
+                "-lag-in-frames 4 -b:v 50k"},
+           Kind{"vp9_444.webm", "-pix_fmt yuv444p -c:v libvpx-vp9 -crf 40"},
+           Kind{"vp8.webm", "-pix_fmt yuv420p -c:v libvpx -b:v 100k"},
+           Kind{"h264.mp4", "-pix_fmt yuv420p -c:v libx264 -bf 2"},
+           Kind{"turned.mp4",
+                "-pix_fmt yuv420p -c:v libx264 -metadata:s:v rotate=90"},
+           Kind{"mpeg4.avi", "-pix_fmt yuv420p -c:v mpeg4 -bf 2"},
+           Kind{"mjpeg.mov", "-pix_fmt yuvj422p -c:v mjpeg"},
+           Kind{"h264.ts", "-pix_fmt yuv420p -c:v libx264"},
+           Kind{"mpeg2.mpg", "-pix_fmt yuv420p -c:v mpeg2video -r 25"},
+           Kind{"h264.flv", "-pix_fmt yuv420p -c:v libx264"},
+           Kind{"theora.ogv", "-pix_fmt yuv420p -c:v libtheora"},
+           Kind{"wmv2.wmv", "-pix_fmt yuv420p -c:v wmv2"},
+           Kind{"vp9.ivf", "-pix_fmt yuv420p -c:v libvpx-vp9 -crf 40"},
+           Kind{"mpeg4.nut", "-pix_fmt yuv420p -c:v mpeg4"},
+           Kind{"picture.gif", ""},
+           Kind{"ffv1.mkv", "-pix_fmt bgr0 -c:v ffv1"},
+           Kind{"raw.y4m", "-frames:v 2 -pix_fmt yuv420p"},
+           Kind{"plain.h264", "-pix_fmt yuv420p -c:v libx264"},
+       })
+    output_of(source + options + " " + (folder / name).string());
+}
+
+void make_annotations(path const& folder) {
+  std::string const labels =
+      R"({"Pushing something": "0", "Lifting a cup": 1})";
+  std::string const records =
+      R"([{"id": "7", "label": "pushing a box",
+  "template": "Pushing [something]", "placeholders": ["a box"]},
+ {"id": 12, "label": "", "template": "Lifting a cup", "placeholders": []}])";
+  std::string const bare = R"([{"id": "7"}, {"id": "12"}])";
+  std::string const answers = "7;Pushing something\n12;Lifting a cup\r\n";
+  auto const put = [&](char const* name, std::string const& text) {
+    std::ofstream(folder / name, std::ios::binary) << text;
+  };
+  put("templates", labels + '\x1e' + records);
+  put("answers", labels + '\x1e' + bare + '\x1e' + answers);
+  put("no_answers", labels + '\x1e' + bare);
+  put("marked",
+      "\xEF\xBB\xBF" + labels + "\x1e\xEF\xBB\xBF" + records + '\x1e');
+}
+
+void make_stores(path const& folder) {
+  for (auto const& sizes : std::vector<std::vector<std::size_t>>{
+           {100, 40, 700}, {1}, std::vector<std::size_t>(40, 9)}) {
+    auto const clips = fake_clips(sizes);
+    write_clip_store(Communicator::self(),
+                     folder / fmt::format("{}.h5", sizes.size()),
+                     clips.contents, clips.source());
+  }
+}
+
+}  // namespace
+}  // namespace gasm
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::cerr << "make_seeds FOLDER\n";
+    return 2;
+  }
+  try {
+    auto const make = [&](char const* name, auto const& fill) {
+      auto const folder = std::filesystem::path(argv[1]) / name;
+      std::filesystem::create_directories(folder);
+      fill(folder);
+    };
+    make("video", gasm::make_videos);
+    make("annotations", gasm::make_annotations);
+    make("store", gasm::make_stores);
+  } catch (std::exception const& why) {
+    std::cerr << "make_seeds: " << why.what() << "\n";
+    return 1;
+  }
+  return 0;
+}
