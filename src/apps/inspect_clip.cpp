@@ -4,21 +4,17 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <string_view>
 #include <vector>
 
 #include "command_line.hpp"
-#include "gasm/base/file.hpp"
-#include "gasm/base/hash.hpp"
 #include "gasm/base/nearest.hpp"
-#include "gasm/care/clip_measure.hpp"
-#include "gasm/care/contact_sheet.hpp"
 #include "gasm/data/clip_rng.hpp"
 #include "gasm/data/frame_sampling.hpp"
 #include "gasm/data/motion_energy.hpp"
 #include "gasm/store/clip_store.hpp"
-#include "gasm/video/png.hpp"
+#include "gasm/video/video_decoder.hpp"
 #include "output_file.hpp"
+#include "show_clip.hpp"
 
 namespace gasm {
 namespace {
@@ -79,54 +75,6 @@ std::int64_t find_clip(ClipStore const& store, InspectWords const& words) {
                     near.empty() ? "" : ". Did you mean " + near + "?");
 }
 
-std::string describe(ClipStore const& store, std::int64_t clip) {
-  auto const& info = store.info(clip);
-  auto const measure = ClipMeter(16).measure(store, clip);
-  auto text = fmt::format(
-      "clip    {} (index {} of {}, split {})\n"
-      "class   {}\n"
-      "file    {} bytes, xxh64 {}\n"
-      "video   {} frames, {} x {} pixels",
-      info.id, clip, store.size(), store.split(),
-      info.label < 0
-          ? "not known"
-          : fmt::format("{} {}", info.label,
-                        store.classes()[static_cast<std::size_t>(info.label)]),
-      info.num_bytes, to_hex(info.xxh64), info.num_frames, info.width,
-      info.height);
-  if (!measure.codec.empty()) text += ", " + measure.codec;
-  if (measure.fps > 0)
-    text += fmt::format(", {:.4g} frames a second, {:.2f} s", measure.fps,
-                        info.num_frames / measure.fps);
-  if (measure.error) return text + "\nerror   " + *measure.error;
-  text += fmt::format("\nlight   mean luma {:.1f} of 255", measure.brightness);
-  if (measure.motion)
-    text +=
-        fmt::format("\nmotion  {:.2f} levels between frames", *measure.motion);
-  return text;
-}
-
-void write_sheet(ClipStore const& store, std::int64_t clip,
-                 std::vector<int> const& indices, InspectWords const& words) {
-  auto const file = value_or_throw(store.bytes(clip));
-  VideoDecoder decoder;
-  Resample resample;
-  resample.short_side_px = words.short_side_px;
-  auto const block = value_or_throw(decoder.decode(file, indices, resample));
-  if (block.num_missing > 0)
-    throw error("clip {} of {} ends before its {} frames do ({} missing)",
-                store.info(clip).id, store.path().string(),
-                store.info(clip).num_frames, block.num_missing);
-  auto const sheet = contact_sheet(block, indices, words.num_columns);
-  auto const png =
-      value_or_throw(encode_png(sheet.rgb, sheet.width, sheet.height));
-  value_or_throw(publish_file(
-      words.output,
-      std::string_view(reinterpret_cast<char const*>(png.data()), png.size())));
-  print(fmt::format("sheet   {}: {} x {} pixels, frames in the order above",
-                    words.output, sheet.width, sheet.height));
-}
-
 /// What frame sampling wants to know of the pictures.
 std::vector<float> motion_of(ClipStore const& store, std::int64_t clip,
                              SamplingKind kind) {
@@ -149,9 +97,11 @@ ExitCode inspect_clip(InspectWords words) {
   auto const indices = sample_frames(
       words.sampling, static_cast<int>(store.info(clip).num_frames), mode, rng,
       {}, motion_of(store, clip, words.sampling.kind));
-  print(describe(store, clip));
+  print(describe_clip(store, clip));
   print(fmt::format("frames  {}", fmt::join(indices, " ")));
-  if (!words.output.empty()) write_sheet(store, clip, indices, words);
+  if (!words.output.empty())
+    write_sheet(store, clip, indices,
+                {words.output, words.short_side_px, words.num_columns});
   return ExitCode::done;
 }
 
