@@ -153,7 +153,8 @@ TEST_F(VerifyJournalTest, SlicesHoldWhileTheirFileIsUntouched) {
   VideoSource source;
   source.containers = {all};
   for (std::uint64_t i = 0; i < 4; ++i)
-    source.places[ids[i]] = {{ids[i] + ".webm", 0, VideoSlice{i * size, size}}};
+    source.places[ids[i]] = {
+        {ids[i] + ".webm", 0, VideoSlice{i * size, size, {}}}};
   auto const verify_slices = [&] {
     VerifyOptions options;
     options.journal = journal();

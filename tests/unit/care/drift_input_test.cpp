@@ -150,11 +150,15 @@ TEST_F(DriftInput, ARunOfStoreStreamIsReadAsOne) {
               store + ", stream: {block: 8, window: 2}}\n");
     return value_or_throw(read_run_batches(folder_.path(), 50));
   };
-  write("metrics.jsonl",
-        format_metrics_line({.time_s = 1, .step = 3, .split = "train"}) + "\n");
-  auto manifest = make_manifest({"gasm"}, 1);
-  manifest.data_hashes["t.h5"] = "ff";
-  value_or_throw(write_manifest(folder_ / "manifest.json", manifest));
+  write("metrics.jsonl", format_metrics_line({.time_s = 1,
+                                              .step = 3,
+                                              .epoch = 1,
+                                              .split = "train",
+                                              .values = {}}) +
+                             "\n");
+  auto of_run = make_manifest({"gasm"}, 1);
+  of_run.data_hashes["t.h5"] = "ff";
+  value_or_throw(write_manifest(folder_ / "manifest.json", of_run));
   auto const stream = read("stream");
   EXPECT_EQ(stream.order, SampleOrder::blocks);
   EXPECT_EQ(stream.block_shuffle,
