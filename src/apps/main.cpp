@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
-#include <array>
 #include <string>
 #include <vector>
 
-#include "commands.hpp"
+#include "command_table.hpp"
 #include "gasm/base/build_info.hpp"
 #include "gasm/base/error.hpp"
 #include "gasm/base/nearest.hpp"
@@ -14,40 +13,13 @@
 namespace gasm {
 namespace {
 
-struct Command {
-  char const* name;
-  char const* summary;
-  int (*run)(Arguments const& arguments);
-};
-
-constexpr std::array kCommands = {
-    Command{"synth", "write a SynSth set in the SSv2 file format", run_synth},
-    Command{"data fetch-check", "check downloaded archives, extract the videos",
-            run_data_fetch_check},
-    Command{"data verify", "decode every video that annotations list",
-            run_data_verify},
-    Command{"data pack", "pack the videos of a split into one clips.h5",
-            run_data_pack},
-    Command{"data batches", "print what a training would be fed",
-            run_data_batches},
-    Command{"data export-wds", "write a clips.h5 as WebDataset shards",
-            run_data_export_wds},
-    Command{"data import-wds", "pack WebDataset shards into one clips.h5",
-            run_data_import_wds},
-    Command{"train", "train a model", run_train},
-    Command{"eval", "measure a trained model on held-out clips", run_eval},
-    Command{"forward", "run a model on given tensors", run_forward},
-    Command{"bench decode", "measure decoding speed", run_bench_decode},
-    Command{"doctor", "show what build and machine can do", run_doctor},
-};
-
 std::string help_text() {
   std::string text =
       "Usage: gasm <command> [options]\n\n"
       "GASM-CAST: trains and measures models for fine-grained video action\n"
       "recognition. Start it under mpirun or srun for several ranks.\n\n"
       "Commands:\n";
-  for (auto const& command : kCommands)
+  for (auto const& command : all_commands())
     text += fmt::format("  {:<17}{}\n", command.name, command.summary);
   text +=
       "\n  gasm <command> --help   options and an example\n"
@@ -64,20 +36,10 @@ std::string version_text() {
                      build.compiler);
 }
 
-/// "data verify" for words that begin {"data", "verify"}.
-Command const* find_command(std::vector<std::string> const& words) {
-  for (auto const& command : kCommands) {
-    std::string const name = command.name;
-    if (words[0] == name) return &command;
-    if (words.size() > 1 && words[0] + " " + words[1] == name) return &command;
-  }
-  return nullptr;
-}
-
 [[noreturn]] void fail_unknown(std::vector<std::string> const& words) {
   std::vector<std::string> names;
   std::string in_group;
-  for (auto const& command : kCommands) {
+  for (auto const& command : all_commands()) {
     names.emplace_back(command.name);
     if (names.back().starts_with(words[0] + " "))
       in_group += (in_group.empty() ? "gasm " : " or gasm ") + names.back();

@@ -265,6 +265,11 @@ Result<AnnotatedSplit> load_split(std::filesystem::path const& folder,
   return as_result([&] { return load_split_or_throw(folder, split); });
 }
 
+Result<std::vector<Annotation>> load_records(
+    std::filesystem::path const& path) {
+  return as_result([&] { return parse_records(path); });
+}
+
 Result<std::vector<std::string>> list_splits(
     std::filesystem::path const& folder) {
   std::error_code why;

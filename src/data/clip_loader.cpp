@@ -10,6 +10,7 @@
 
 #include "gasm/base/clock.hpp"
 #include "gasm/base/log.hpp"
+#include "gasm/data/clip_rng.hpp"
 #include "gasm/data/mix.hpp"
 #include "gasm/data/motion_energy.hpp"
 #include "gasm/store/clip_store.hpp"
@@ -19,8 +20,6 @@
 namespace gasm {
 namespace {
 
-// Keeps these draws apart from others keyed by a seed and two numbers.
-constexpr std::uint64_t kClipStream = 0x636c6970;  // "clip"
 constexpr std::size_t kMostNamed = 5;
 
 void check_flip_map(FlipMap const& map, std::size_t num_classes) {
@@ -128,8 +127,7 @@ Result<std::int64_t> ClipLoader::load_clip(std::int64_t sample,
   GASM_ASSERT(out.size() == sample_bytes());
   ClipInfo const& info = store_.info(sample);
   if (options_.mode == SampleMode::eval) epoch = 0;
-  Rng rng{options_.seed, kClipStream, static_cast<std::uint64_t>(epoch),
-          static_cast<std::uint64_t>(sample)};
+  Rng rng = clip_rng(options_.seed, epoch, sample);
   auto const record =
       reader_ ? reader_->read(sample) : read_record(store_, sample);
   if (!record) return tl::unexpected(record.error());

@@ -4,6 +4,7 @@
 
 #include "gasm/archive/zip_reader.hpp"
 #include "gasm/base/file.hpp"
+#include "gasm/data/annotation_profile.hpp"
 #include "gasm/data/annotations.hpp"
 #include "gasm/data/fetch_check.hpp"
 #include "video_folder.hpp"
@@ -12,13 +13,6 @@ namespace gasm {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::int64_t kSsv2Classes = 174;
-std::map<std::string, std::int64_t> const& ssv2_records() {
-  static std::map<std::string, std::int64_t> const records = {
-      {"train", 168'913}, {"validation", 24'777}, {"test", 27'157}};
-  return records;
-}
 
 bool is_annotation_name(fs::path const& name) {
   if (name.string().starts_with('.')) return false;
@@ -44,12 +38,14 @@ void compare_with_ssv2(LabelsReport& report) {
       report.problems.push_back(fmt::format(
           "{} has {}, but Something-Something V2 has {}", what, found, known));
   };
-  expect("labels.json", report.num_classes, kSsv2Classes);
-  for (auto const& [split, known] : ssv2_records())
+  expect("labels.json", report.num_classes, num_ssv2_classes);
+  for (auto const& [name, known] : num_ssv2_records) {
+    std::string const split(name);
     expect(
         split + ".json",
         report.num_records.contains(split) ? report.num_records.at(split) : 0,
         known);
+  }
 }
 
 }  // namespace
@@ -98,7 +94,7 @@ LabelsReport check_labels(fs::path const& folder, FetchProfile profile) {
   }
   report.ids.assign(ids.begin(), ids.end());
   std::ranges::sort(report.ids, id_less);
-  bool const looks_like_ssv2 = report.num_classes == kSsv2Classes;
+  bool const looks_like_ssv2 = report.num_classes == num_ssv2_classes;
   if (profile == FetchProfile::ssv2 ||
       (profile == FetchProfile::detect && looks_like_ssv2))
     compare_with_ssv2(report);

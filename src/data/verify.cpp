@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 
 #include "gasm/base/file.hpp"
@@ -11,6 +12,7 @@
 #include "gasm/comm/agree.hpp"
 #include "gasm/comm/communicator.hpp"
 #include "gasm/video/video_info.hpp"
+#include "verify_journal.hpp"
 #include "video_folder.hpp"
 
 namespace gasm {
@@ -38,8 +40,9 @@ Result<void> inspect(VideoSource const& source, VideoPlace const& place,
   if (!bytes) return tl::unexpected(bytes.error());
   record.num_bytes = bytes->size();
   record.xxh64 = xxh64(*bytes);
+  record.is_ebml = starts_like_webm(*bytes);
   auto const info = verify_video(*bytes, limits);
-  if (!info && has_webm_name(place.name) && !starts_like_webm(*bytes))
+  if (!info && has_webm_name(place.name) && !record.is_ebml)
     return failure("not a webm file ({})", info.error().what());
   if (!info) return tl::unexpected(info.error());
   record.num_frames = info->num_frames;
@@ -49,12 +52,40 @@ Result<void> inspect(VideoSource const& source, VideoPlace const& place,
   return {};
 }
 
-VideoRecord verify_one(VideoSource const& source, std::string const& id,
+/// The videos of this rank, and what it has of earlier ones.
+struct Share {
+  VideoSource const& source;
+  std::vector<std::string> const& ids;
+  std::optional<VerifyJournal> journal;
+  std::vector<VideoRecord> records;
+  std::int64_t num_taken_over = 0;
+};
+
+VideoRecord verify_place(Share& share, VideoPlace const& place,
+                         VideoRecord record, DecodeLimits const& limits) {
+  std::optional<VideoStamp> stamp;
+  if (share.journal)
+    // Before the video is read: one that changes meanwhile is read again.
+    if (auto const found = stamp_of(share.source, place)) stamp = *found;
+  if (stamp)
+    if (auto known = share.journal->find(record.id, record.file, *stamp)) {
+      ++share.num_taken_over;
+      return *std::move(known);
+    }
+  if (auto done = inspect(share.source, place, limits, record); !done)
+    record.error = done.error().what();
+  else if (stamp && stamp->num_bytes == record.num_bytes)
+    value_or_throw(share.journal->append(record, *stamp));
+  return record;
+}
+
+VideoRecord verify_one(Share& share, std::string const& id,
                        DecodeLimits const& limits) {
   VideoRecord record;
   record.id = id;
-  auto const found = source.places.find(id);
-  if (found == source.places.end()) {
+  auto const& places = share.source.places;
+  auto const found = places.find(id);
+  if (found == places.end()) {
     record.error = "there is no video file of this id";
     return record;
   }
@@ -64,9 +95,7 @@ VideoRecord verify_one(VideoSource const& source, std::string const& id,
                                found->second[0].name, found->second[1].name);
     return record;
   }
-  if (auto done = inspect(source, found->second.front(), limits, record); !done)
-    record.error = done.error().what();
-  return record;
+  return verify_place(share, found->second.front(), std::move(record), limits);
 }
 
 // ---- all videos
@@ -75,7 +104,7 @@ Json to_json(std::vector<VideoRecord> const& records) {
   auto list = Json::array();
   for (auto const& r : records)
     list.push_back({r.num_bytes, r.xxh64, r.num_frames, r.codec, r.width,
-                    r.height, r.error ? Json(*r.error) : Json()});
+                    r.height, r.is_ebml, r.error ? Json(*r.error) : Json()});
   return list;
 }
 
@@ -86,18 +115,17 @@ void fill_from_json(Json const& values, VideoRecord& record) {
   values[3].get_to(record.codec);
   values[4].get_to(record.width);
   values[5].get_to(record.height);
-  if (!values[6].is_null()) record.error = values[6].get<std::string>();
+  values[6].get_to(record.is_ebml);
+  if (!values[7].is_null()) record.error = values[7].get<std::string>();
 }
 
 /// Rank r takes videos r, r + size, ...: neighbours are alike in length.
-std::vector<VideoRecord> verify_share(Communicator const& comm,
-                                      VideoSource const& source,
-                                      std::vector<std::string> const& ids,
-                                      VerifyOptions const& options) {
-  std::vector<VideoRecord> records;
+void verify_share(Communicator const& comm, Share& share,
+                  VerifyOptions const& options) {
+  auto const& ids = share.ids;
   auto const tell = [&](std::size_t total) {
     if (options.on_progress)
-      options.on_progress(std::ssize(records),
+      options.on_progress(std::ssize(share.records),
                           static_cast<std::int64_t>(total));
   };
   auto const step = static_cast<std::size_t>(comm.size());
@@ -106,10 +134,9 @@ std::vector<VideoRecord> verify_share(Communicator const& comm,
   tell(total);
   for (auto i = static_cast<std::size_t>(comm.rank()); i < ids.size();
        i += step) {
-    records.push_back(verify_one(source, ids[i], options.limits));
+    share.records.push_back(verify_one(share, ids[i], options.limits));
     tell(total);
   }
-  return records;
 }
 
 std::vector<VideoRecord> gather(Communicator const& comm,
@@ -193,14 +220,21 @@ VerifyReport verify_videos(Communicator const& comm, VideoSource const& source,
   std::vector<std::string> sorted(ids.begin(), ids.end());
   std::ranges::sort(sorted, id_less);
   sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
-  auto const mine = agree_call(
-      comm, [&] { return verify_share(comm, source, sorted, options); });
+  Share share{source, sorted, {}, {}};
+  if (!options.journal.empty())
+    share.journal =
+        VerifyJournal::open(comm, options.journal, source, options.journal_use);
+  agree_call(comm, [&] { verify_share(comm, share, options); });
 
   VerifyReport report;
-  report.videos = gather(comm, source, sorted, mine);
+  report.num_taken_over = comm.all_reduce_sum(share.num_taken_over);
+  report.videos = gather(comm, source, sorted, share.records);
   report.duplicates = find_duplicates(report.videos);
   for (auto const& video : report.videos)
-    if (video.file.empty()) report.missing.push_back(video.id);
+    if (video.file.empty())
+      report.missing.push_back(video.id);
+    else if (!video.error && has_webm_name(video.file) && !video.is_ebml)
+      report.not_webm.push_back(video.id);
   report.unlisted = find_unlisted(source, sorted);
   return report;
 }
@@ -225,7 +259,11 @@ std::string manifest_json(VerifyReport const& report) {
                       report.videos.size(), report.num_errors());
   text += "\"duplicates\": " + dump(Json(report.duplicates)) + ",\n";
   text += "\"missing\": " + dump(Json(report.missing)) + ",\n";
-  return text + "\"unlisted\": " + dump(Json(report.unlisted)) + "}\n";
+  text += "\"unlisted\": " + dump(Json(report.unlisted)) + ",\n";
+  text += "\"not_webm\": " + dump(Json(report.not_webm));
+  if (report.profile)
+    text += fmt::format(",\n{}", profile_members(*report.profile));
+  return text + "}\n";
 }
 
 void write_manifest(Communicator const& comm, VerifyReport const& report,

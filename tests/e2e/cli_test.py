@@ -23,7 +23,8 @@ from gasm_cli import command_of, environment_of, kill  # noqa: E402
 
 TORCH_PYTHON = ""
 PARITY = pathlib.Path(__file__).resolve().parent.parent / "parity"
-COMMANDS = ("synth", "data fetch-check", "data verify", "data pack", "data export-wds",
+COMMANDS = ("synth", "data fetch-check", "data verify", "data pack", "data subset",
+            "data stats", "data inspect", "data monitor", "data batches", "data export-wds",
             "data import-wds", "train", "eval", "forward", "bench decode", "doctor")
 # Read by a process that has not begun to work: libraries, MPI's start.
 START_BYTES = 4_000_000

@@ -45,6 +45,11 @@ Result<std::vector<std::string>> load_labels(
 Result<AnnotatedSplit> load_split(std::filesystem::path const& folder,
                                   std::string const& split);
 
+/// The records of one file, in its order, whatever their templates are: no
+/// class is looked up, every label is -1. Fails as load_split does for
+/// repeated ids and wrong types.
+Result<std::vector<Annotation>> load_records(std::filesystem::path const& path);
+
 /// The splits in the folder, sorted: every NAME.json but labels.json that
 /// does not begin with '{'; a damaged one is listed, and load_split says what
 /// is wrong with it. Fails if there is none.
