@@ -267,7 +267,7 @@ class StoppedRank(Case):
     def stop_rank_1(self, words, has_begun):
         job = gasm_cli.Job([*words, "--watchdog-s", "1"], 2)
         self.addCleanup(job.end)
-        end_s = time.monotonic() + 30
+        end_s = time.monotonic() + 90
         while not (len(job.ranks()) == 2 and all(map(has_begun, job.ranks()))):
             self.assertLess(time.monotonic(), end_s)
             self.assertIsNone(job.process.poll())
