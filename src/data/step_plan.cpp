@@ -2,7 +2,6 @@
 #include "gasm/data/step_plan.hpp"
 
 #include <algorithm>
-#include <utility>
 
 #include "gasm/base/error.hpp"
 
