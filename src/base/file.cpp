@@ -127,6 +127,47 @@ std::uint64_t FileWriter::size_bytes() const {
                                   : 0;
 }
 
+Result<PlacedWriter> PlacedWriter::open(std::filesystem::path const& path) {
+  int const fd =
+      injected_fault() ? -1 : ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return write_failure(path, "open");
+  return PlacedWriter(fd, path);
+}
+
+PlacedWriter::~PlacedWriter() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+PlacedWriter::PlacedWriter(PlacedWriter&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)), path_(std::move(other.path_)) {}
+
+PlacedWriter& PlacedWriter::operator=(PlacedWriter&& other) noexcept {
+  std::swap(fd_, other.fd_);
+  std::swap(path_, other.path_);
+  return *this;
+}
+
+Result<void> PlacedWriter::write(std::uint64_t start,
+                                 std::span<std::byte const> bytes) const {
+  while (!bytes.empty()) {
+    ssize_t const num = injected_fault()
+                            ? -1
+                            : ::pwrite(fd_, bytes.data(), bytes.size(),
+                                       static_cast<off_t>(start));
+    if (num < 0 && errno == EINTR) continue;
+    if (num < 0) return write_failure(path_, "write");
+    start += static_cast<std::uint64_t>(num);
+    bytes = bytes.subspan(static_cast<std::size_t>(num));
+  }
+  return {};
+}
+
+Result<void> PlacedWriter::sync() const {
+  if (injected_fault() || ::fdatasync(fd_) != 0)
+    return write_failure(path_, "flush");
+  return {};
+}
+
 Result<void> publish_file(std::filesystem::path const& path,
                           std::string_view contents) {
   auto temporary = path;

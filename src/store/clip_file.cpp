@@ -1,27 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clip_file.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <span>
 #include <utility>
 
 #include "gasm/base/build_info.hpp"
 #include "gasm/base/hash.hpp"
 #include "gasm/store/data_file.hpp"
 #include "h5.hpp"
+#include "h5_file.hpp"
 
 namespace gasm::clip_file {
 namespace {
-
-/// Where a column starts, if it is large: on a boundary that file systems
-/// stripe by.
-constexpr hsize_t alignment_from_bytes = 64 << 10;
-constexpr hsize_t alignment_bytes = 1 << 20;
 
 /// The file's rows, column by column.
 struct Columns {
@@ -49,35 +39,6 @@ Columns columns_of(ClipStoreContents const& contents) {
 }
 
 // ---- reading
-
-/// HDF5's readers of the older formats trust what they find: a damaged file
-/// makes them read and write where they must not. From superblock 2 on all
-/// metadata carry checksums, which HDF5 compares before it looks at them.
-void check_format(DataFile const& file) {
-  constexpr std::array<unsigned char, 8> signature{0x89, 'H',  'D',  'F',
-                                                   '\r', '\n', 0x1a, '\n'};
-  std::array<unsigned char, signature.size() + 1> start{};
-  auto const done = file.read(0, std::as_writable_bytes(std::span(start)));
-  if (!done || !std::ranges::equal(signature, std::span(start).first<8>()))
-    throw error("it does not begin with the signature of HDF5");
-  if (start.back() < 2)
-    throw error(
-        "it is an HDF5 file of superblock version {}, whose metadata carry no "
-        "checksums; wanted 2 or later",
-        start.back());
-}
-
-void check_schema(hid_t file) {
-  if (!h5::has_attribute(file, "schema"))
-    throw error("it has no attribute 'schema', wanted '{}'; it holds: {}",
-                schema, h5::list_members(file));
-  auto const found = h5::read_text(file, "schema");
-  if (found != schema)
-    throw error("its schema is '{}', wanted '{}'", found, schema);
-  auto const found_version = h5::read_number(file, "schema_version");
-  if (found_version != version)
-    throw error("its schema version is {}, wanted {}", found_version, version);
-}
 
 Columns read_columns(hid_t file, std::uint64_t size_bytes) {
   Columns columns;
@@ -153,7 +114,7 @@ void check_labels(ClipStoreContents const& contents) {
 }
 
 Index read_open_file(hid_t file, std::uint64_t size_bytes) {
-  check_schema(file);
+  h5::check_schema(file, schema, version);
   auto columns = read_columns(file, size_bytes);
   check_lengths(columns, h5::read_number(file, "num_clips"));
   auto const data = h5::open_column(file, "data", H5T_STD_U8LE, size_bytes);
@@ -173,22 +134,6 @@ Index read_open_file(hid_t file, std::uint64_t size_bytes) {
 }
 
 // ---- writing
-
-h5::Id create_file(std::string const& path) {
-  auto const what = fmt::format("create {}", path);
-  h5::Id const creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose, what);
-  h5::check(H5Pset_obj_track_times(creation.get(), false), what);
-  auto const access = h5::file_access();
-  // 1.8's format is read everywhere, and its metadata carry checksums.
-  h5::check(H5Pset_libver_bounds(access.get(), H5F_LIBVER_V18, H5F_LIBVER_V18),
-            what);
-  h5::check(
-      H5Pset_alignment(access.get(), alignment_from_bytes, alignment_bytes),
-      what);
-  return h5::Id(
-      H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation.get(), access.get()),
-      H5Fclose, what);
-}
 
 void write_attributes(hid_t file, ClipStoreContents const& contents) {
   h5::write_text(file, "schema", schema);
@@ -223,56 +168,9 @@ std::uint64_t size_bound_bytes(ClipStoreContents const& contents) {
   for (auto const& name : contents.classes)
     class_bytes = std::max<std::uint64_t>(class_bytes, name.size());
   auto const n = contents.clips.size();
-  std::uint64_t bound = 16 << 10;
-  for (auto const column_bytes :
-       {contents.classes.size() * class_bytes, (n + 1) * 8, n * 2, n * id_bytes,
-        n * 4, n * 2, n * 2, n * 8, clip_offsets(contents).back()})
-    bound += column_bytes +
-             (column_bytes >= alignment_from_bytes ? alignment_bytes : 0);
-  return bound;
-}
-
-/// Takes disk space for the file's first `size_bytes`, so that a full disk is
-/// met here, where nothing is half-written, and not by one rank later.
-void reserve(int fd, std::string const& path, std::uint64_t size_bytes) {
-  if (::fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(size_bytes)) ==
-      0)
-    return;
-  if (errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL) return;
-  throw error(
-      "cannot reserve {:.1f} MB for {} ({}). Try to free space or another "
-      "folder",
-      static_cast<double>(size_bytes) * 1e-6, path, errno_text(errno));
-}
-
-void create_or_throw(std::string const& path,
-                     ClipStoreContents const& contents) {
-  h5::silence();
-  {
-    // HDF5 cannot close a file whose last metadata find no space, so the
-    // space is asked for before HDF5 comes in, and again in its new file.
-    int const fd =
-        ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (fd < 0)
-      throw error("cannot create {} ({}). Try a folder that you may write to",
-                  path, errno_text(errno));
-    try {
-      reserve(fd, path, size_bound_bytes(contents));
-    } catch (...) {
-      ::close(fd);
-      throw;
-    }
-    ::close(fd);
-  }
-  auto file = create_file(path);
-  int* fd = nullptr;
-  h5::check(
-      H5Fget_vfd_handle(file.get(), H5P_DEFAULT, reinterpret_cast<void**>(&fd)),
-      fmt::format("reach the file behind {}", path));
-  reserve(*fd, path, size_bound_bytes(contents));
-  write_attributes(file.get(), contents);
-  write_columns(file.get(), contents);
-  file.close(fmt::format("finish {}", path));
+  return h5::size_bound_bytes({contents.classes.size() * class_bytes,
+                               (n + 1) * 8, n * 2, n * id_bytes, n * 4, n * 2,
+                               n * 2, n * 8, clip_offsets(contents).back()});
 }
 
 }  // namespace
@@ -290,7 +188,7 @@ Result<Index> read_index(std::filesystem::path const& path) {
   try {
     auto file = DataFile::open(path);
     if (!file) return tl::unexpected(file.error());
-    check_format(*file);
+    h5::check_format(*file);
     auto const size_bytes = value_or_throw(file->size_bytes());
     auto const access = h5::file_access();
     h5::Id const open_file(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.get()),
@@ -307,7 +205,11 @@ Result<Index> read_index(std::filesystem::path const& path) {
 Result<void> create(std::filesystem::path const& path,
                     ClipStoreContents const& contents) {
   try {
-    create_or_throw(path.string(), contents);
+    h5::create_reserved(path.string(), size_bound_bytes(contents),
+                        [&](hid_t file) {
+                          write_attributes(file, contents);
+                          write_columns(file, contents);
+                        });
   } catch (Error const& why) {
     return tl::unexpected(why);
   }

@@ -4,7 +4,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <utility>
 
 namespace gasm::h5 {
 namespace {
@@ -104,6 +106,16 @@ Id fixed_string_type(std::size_t size_bytes) {
   return type;
 }
 
+Id half_type() {
+  constexpr auto what = "make the type of half precision";
+  Id type(H5Tcopy(H5T_IEEE_F32LE), H5Tclose, what);
+  // Sign at bit 15, 5 bits of exponent from bit 10 on, 10 bits of mantissa.
+  check(H5Tset_fields(type.get(), 15, 10, 5, 0, 10), what);
+  check(H5Tset_size(type.get(), 2), what);
+  check(H5Tset_ebias(type.get(), 15), what);
+  return type;
+}
+
 void write_text(hid_t object, char const* name, std::string const& value) {
   auto const type = fixed_string_type(value.size());
   write_attribute(object, name, type.get(), value.c_str());
@@ -167,19 +179,26 @@ std::string list_members(hid_t file) {
   return names.empty() ? "nothing" : text;
 }
 
-Id create_column(hid_t file, char const* name, hid_t type,
-                 std::uint64_t num_rows) {
+Id create_array(hid_t file, char const* name, hid_t type,
+                std::vector<std::uint64_t> const& shape) {
   auto const what = fmt::format("create '{}'", name);
   Id const creation(H5Pcreate(H5P_DATASET_CREATE), H5Pclose, what);
   check(H5Pset_layout(creation.get(), H5D_CONTIGUOUS), what);
   check(H5Pset_alloc_time(creation.get(), H5D_ALLOC_TIME_EARLY), what);
   check(H5Pset_fill_time(creation.get(), H5D_FILL_TIME_NEVER), what);
   check(H5Pset_obj_track_times(creation.get(), false), what);
-  hsize_t const dims = num_rows;
-  Id const space(H5Screate_simple(1, &dims, nullptr), H5Sclose, what);
+  std::vector<hsize_t> const dims(shape.begin(), shape.end());
+  Id const space(
+      H5Screate_simple(static_cast<int>(dims.size()), dims.data(), nullptr),
+      H5Sclose, what);
   return Id(H5Dcreate2(file, name, type, space.get(), H5P_DEFAULT,
                        creation.get(), H5P_DEFAULT),
             H5Dclose, what);
+}
+
+Id create_column(hid_t file, char const* name, hid_t type,
+                 std::uint64_t num_rows) {
+  return create_array(file, name, type, {num_rows});
 }
 
 void write_raw_column(hid_t file, char const* name, hid_t type,
@@ -200,32 +219,47 @@ void write_column(hid_t file, char const* name,
   write_raw_column(file, name, type.get(), rows.size(), table.data());
 }
 
-Column open_column(hid_t file, char const* name, hid_t type,
-                   std::uint64_t file_size_bytes) {
-  Column column;
-  column.dataset = Id(H5Dopen2(file, name, H5P_DEFAULT), H5Dclose,
-                      fmt::format("open '{}'", name));
-  hid_t const dataset = column.dataset.get();
+Array open_array(hid_t file, char const* name, hid_t type,
+                 std::uint64_t file_size_bytes) {
+  Array array;
+  array.dataset = Id(H5Dopen2(file, name, H5P_DEFAULT), H5Dclose,
+                     fmt::format("open '{}'", name));
+  hid_t const dataset = array.dataset.get();
   Id const found_type(H5Dget_type(dataset), H5Tclose, "read a type");
   if (type >= 0 && H5Tequal(found_type.get(), type) <= 0)
     throw error("'{}' has another element type", name);
   Id const space(H5Dget_space(dataset), H5Sclose, "read a shape");
   Id const creation(H5Dget_create_plist(dataset), H5Pclose, "read a layout");
-  hsize_t dims = 0;
-  if (H5Sget_simple_extent_ndims(space.get()) != 1 ||
-      H5Sget_simple_extent_dims(space.get(), &dims, nullptr) != 1 ||
-      H5Pget_layout(creation.get()) != H5D_CONTIGUOUS)
-    throw error("'{}' is not one contiguous column", name);
+  std::array<hsize_t, H5S_MAX_RANK> dims{};
+  int const num_dims =
+      H5Sget_simple_extent_dims(space.get(), dims.data(), nullptr);
+  if (num_dims < 1 || H5Pget_layout(creation.get()) != H5D_CONTIGUOUS)
+    throw error("'{}' is not one contiguous array", name);
   haddr_t const start = H5Dget_offset(dataset);
-  auto const row_bytes = H5Tget_size(found_type.get());
-  // Before anything is allocated: a changed file may claim any size.
-  if (start == HADDR_UNDEF || start > file_size_bytes ||
-      dims > (file_size_bytes - start) / std::max<std::size_t>(row_bytes, 1))
+  if (start == HADDR_UNDEF || start > file_size_bytes)
     throw error("'{}' does not lie within the file's {} bytes", name,
                 file_size_bytes);
-  column.num_rows = dims;
-  column.start = start;
-  return column;
+  // Before anything is allocated: a changed file may claim any size.
+  auto room = (file_size_bytes - start) /
+              std::max<std::size_t>(H5Tget_size(found_type.get()), 1);
+  for (int i = 0; i < num_dims; ++i) {
+    auto const dim = dims[static_cast<std::size_t>(i)];
+    if (dim > room)
+      throw error("'{}' does not lie within the file's {} bytes", name,
+                  file_size_bytes);
+    if (dim > 0) room /= dim;
+    array.shape.push_back(dim);
+  }
+  array.start = start;
+  return array;
+}
+
+Column open_column(hid_t file, char const* name, hid_t type,
+                   std::uint64_t file_size_bytes) {
+  auto array = open_array(file, name, type, file_size_bytes);
+  if (array.shape.size() != 1)
+    throw error("'{}' is not one contiguous column", name);
+  return {std::move(array.dataset), array.shape[0], array.start};
 }
 
 std::vector<std::string> read_text_column(hid_t file, char const* name,

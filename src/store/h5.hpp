@@ -54,6 +54,8 @@ std::string reason();
 
 Id file_access();
 Id fixed_string_type(std::size_t size_bytes);
+/// IEEE 754 half precision, little-endian: numpy's float16.
+Id half_type();
 
 /// Scalar attributes of an object.
 void write_text(hid_t object, char const* name, std::string const& value);
@@ -89,8 +91,20 @@ inline hid_t file_type<std::uint64_t>() {
   return H5T_STD_U64LE;
 }
 
-/// A contiguous dataset of one dimension whose space is allocated at once,
-/// never filled, and which carries no time stamp.
+template <>
+inline hid_t file_type<std::int32_t>() {
+  return H5T_STD_I32LE;
+}
+template <>
+inline hid_t file_type<float>() {
+  return H5T_IEEE_F32LE;
+}
+
+/// A contiguous dataset whose space is allocated at once, never filled, and
+/// which carries no time stamp.
+Id create_array(hid_t file, char const* name, hid_t type,
+                std::vector<std::uint64_t> const& shape);
+/// One of a single dimension.
 Id create_column(hid_t file, char const* name, hid_t type,
                  std::uint64_t num_rows);
 void write_raw_column(hid_t file, char const* name, hid_t type,
@@ -103,12 +117,20 @@ void write_column(hid_t file, char const* name, std::vector<T> const& rows) {
 void write_column(hid_t file, char const* name,
                   std::vector<std::string> const& rows);
 
-/// A dataset found to be contiguous, of one dimension, within the file, and
-/// (unless `type` is negative) of exactly this type.
+/// A dataset found to be contiguous, within the file, and (unless `type` is
+/// negative) of exactly this type.
+struct Array {
+  Id dataset;
+  std::vector<std::uint64_t> shape;
+  std::uint64_t start = 0;  // of its first byte in the file
+};
+Array open_array(hid_t file, char const* name, hid_t type,
+                 std::uint64_t file_size_bytes);
+/// The same of one dimension.
 struct Column {
   Id dataset;
   std::uint64_t num_rows = 0;
-  std::uint64_t start = 0;  // of its first byte in the file
+  std::uint64_t start = 0;
 };
 Column open_column(hid_t file, char const* name, hid_t type,
                    std::uint64_t file_size_bytes);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <span>
 #include <string>
@@ -38,6 +39,27 @@ class FileWriter {
 
  private:
   FileWriter(int fd, std::filesystem::path path)
+      : fd_(fd), path_(std::move(path)) {}
+  int fd_ = -1;
+  std::filesystem::path path_;
+};
+
+/// A file that exists, written at any place by any number of threads (pwrite).
+class PlacedWriter {
+ public:
+  static Result<PlacedWriter> open(std::filesystem::path const& path);
+  ~PlacedWriter();
+  PlacedWriter(PlacedWriter&& other) noexcept;
+  PlacedWriter& operator=(PlacedWriter&& other) noexcept;
+
+  /// `bytes` from byte `start` of the file on.
+  Result<void> write(std::uint64_t start,
+                     std::span<std::byte const> bytes) const;
+  /// Flushes the file's data to the disk (fdatasync).
+  Result<void> sync() const;
+
+ private:
+  PlacedWriter(int fd, std::filesystem::path path)
       : fd_(fd), path_(std::move(path)) {}
   int fd_ = -1;
   std::filesystem::path path_;

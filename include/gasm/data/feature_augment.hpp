@@ -5,23 +5,14 @@
 #include <span>
 
 #include "gasm/base/rng.hpp"
+#include "gasm/store/feature_info.hpp"
 
 namespace gasm {
 
 /// Random changes of cached features of training samples: what is left of
-/// augmentation once backbones have run. Values are fp32 [S, L, D]: S steps in
-/// time, L tokens (places) a step, D channels. All work in place and draw from
-/// `rng`, which the caller keys by (seed, epoch, sample).
-
-struct FeatureShape {
-  std::int64_t num_steps = 0;
-  std::int64_t num_tokens = 0;
-  std::int64_t num_channels = 0;
-
-  std::int64_t num_values() const {
-    return num_steps * num_tokens * num_channels;
-  }
-};
+/// augmentation once backbones have run. Values are fp32 [S, L, D], as
+/// FeatureShape says. All work in place and draw from `rng`, which the caller
+/// keys by (seed, epoch, sample).
 
 /// Which of the stored views of a sample an epoch reads. Over num_views epochs
 /// in a row, from a multiple of num_views on, every view is read once, in an

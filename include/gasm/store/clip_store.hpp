@@ -13,7 +13,7 @@
 #include "gasm/base/result.hpp"
 #include "gasm/store/clip_info.hpp"
 #include "gasm/store/data_file.hpp"
-#include "gasm/store/record_file.hpp"
+#include "gasm/store/sample_store.hpp"
 
 namespace gasm {
 
@@ -31,7 +31,7 @@ enum class ByteCheck {
 /// Not collective: every rank opens the file on its own. Only open() calls
 /// HDF5, so it must not run on two threads at once; all else reads the file
 /// directly and is thread-safe.
-class ClipStore : public RecordFile {
+class ClipStore : public SampleStore {
  public:
   /// Reads and checks all columns. Fails, naming the path, for a file that is
   /// missing, not HDF5, of another schema or version, shorter than its
@@ -40,7 +40,7 @@ class ClipStore : public RecordFile {
                                 ByteCheck check = ByteCheck::every_read);
 
   /// Number of clips, at least 1.
-  std::int64_t size() const {
+  std::int64_t size() const override {
     return static_cast<std::int64_t>(contents_.clips.size());
   }
   /// 0 <= i < size() in all that follows (asserted).
@@ -50,14 +50,17 @@ class ClipStore : public RecordFile {
   /// cannot be read or are not those that were packed.
   Result<std::vector<std::byte>> bytes(std::int64_t i) const;
 
-  std::vector<std::string> const& classes() const { return contents_.classes; }
-  std::string const& split() const { return contents_.split; }
+  std::string const& id(std::int64_t i) const override { return info(i).id; }
+  std::int64_t label(std::int64_t i) const override { return info(i).label; }
+  std::vector<std::string> const& classes() const override {
+    return contents_.classes;
+  }
+  std::string const& split() const override { return contents_.split; }
   ClipStoreContents const& contents() const { return contents_; }
   /// Sum of the clips' sizes.
   std::uint64_t total_bytes() const { return offsets_.back(); }
   /// clip_info.hpp; verified by open().
-  std::uint64_t data_hash() const { return data_hash_; }
-  std::filesystem::path const& path() const { return file_.path(); }
+  std::uint64_t data_hash() const override { return data_hash_; }
 
   /// A record is a clip, of one part.
   std::int64_t num_records() const override { return size(); }
