@@ -28,6 +28,7 @@ constexpr std::array kCommands = {
             run_data_export_wds},
     Command{"data import-wds", "pack WebDataset shards into one clips.h5",
             run_data_import_wds},
+    Command{"extract", "keep what the backbones make of clips", run_extract},
     Command{"train", "train a model", run_train},
     Command{"eval", "measure a trained model on held-out clips", run_eval},
     Command{"forward", "run a model on given tensors", run_forward},

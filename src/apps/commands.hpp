@@ -17,6 +17,7 @@ int run_data_subset(Arguments const& arguments);
 int run_data_batches(Arguments const& arguments);
 int run_data_export_wds(Arguments const& arguments);
 int run_data_import_wds(Arguments const& arguments);
+int run_extract(Arguments const& arguments);
 int run_train(Arguments const& arguments);
 int run_eval(Arguments const& arguments);
 int run_forward(Arguments const& arguments);

@@ -7,6 +7,7 @@
 #include "gasm/comm/agree.hpp"
 #include "gasm/comm/run_guarded.hpp"
 #include "gasm/store/clip_store.hpp"
+#include "gasm/store/feature_store.hpp"
 #include "gasm/train/train.hpp"
 #include "output_file.hpp"
 #include "progress.hpp"
@@ -21,6 +22,13 @@ struct EvalWords {
   std::string data;
   std::string json;
 };
+
+std::vector<std::string> class_names(RunConfig const& config,
+                                     std::string const& data) {
+  if (config.data.source == DataSource::features)
+    return value_or_throw(FeatureStore::open(data)).classes();
+  return value_or_throw(ClipStore::open(data)).classes();
+}
 
 ExitCode run(Communicator const& world, EvalWords const& words) {
   auto const config = read_config(world, words.config);
@@ -40,7 +48,7 @@ ExitCode run(Communicator const& world, EvalWords const& words) {
   progress.clear();
   agree_call(world, [&] {
     if (!world.is_root()) return;
-    auto const names = value_or_throw(ClipStore::open(data)).classes();
+    auto const names = class_names(config, data);
     if (!words.json.empty())
       value_or_throw(publish_file(words.json, eval_json(result, names)));
     print(eval_summary(result, data, names));
@@ -61,7 +69,8 @@ int run_eval(Arguments const& arguments) {
   add_config_options(line, words.config);
   line.add("checkpoint", words.checkpoint, "PATH",
            "Step folder or model.safetensors (the run's newest).");
-  line.add("data", words.data, "FILE.h5", "Clip store (data.val).");
+  line.add("data", words.data, "FILE.h5",
+           "Clips, or features where data.source says so (data.val).");
   line.add("json", words.json, "OUT.json", "Also write all figures there.");
   if (printed_help(line, arguments)) return 0;
   return run_guarded(arguments.argc, arguments.argv,

@@ -207,6 +207,27 @@ void check_data(RunConfig const& config, Locate const& locate) {
               num_frames);
 }
 
+void check_features(RunConfig const& config, Locate const& locate) {
+  if (config.data.source != DataSource::features) return;
+  auto const check_backbone = [&](std::string_view path,
+                                  BackboneTraining train) {
+    refuse_if(train != BackboneTraining::none, locate, path,
+              "is {}, but data.source is features (the backbones do not run). "
+              "Try none, or data.source: clips.",
+              to_word(train));
+  };
+  auto const kind = config.model.fusion.kind;
+  if (kind != FusionKind::motion)
+    check_backbone("model.semantic.train", config.model.semantic.train);
+  if (kind != FusionKind::semantic)
+    check_backbone("model.motion.train", config.model.motion.train);
+  refuse_if(config.data.feature_augment.mixup_alpha > 0.0 &&
+                config.train.micro_batch == 1,
+            locate, "data.feature_augment.mixup_alpha",
+            "mixes the samples of a micro-batch, and train.micro_batch is 1. "
+            "Try train.micro_batch: 2.");
+}
+
 void check_train(RunConfig const& config, Locate const& locate) {
   auto const& train = config.train;
   refuse_if(train.global_batch < train.micro_batch, locate, "train.micro_batch",
@@ -242,8 +263,6 @@ void check_available(RunConfig const& config, Locate const& locate) {
               "is {} (this version does not have that yet). Try {}.", value,
               try_this);
   };
-  refuse(config.data.source == DataSource::features, "data.source", "features",
-         "clips");
   refuse(config.train.ema > 0.0, "train.ema", "above 0", "0");
   refuse(config.train.precision != Precision::fp32, "train.precision",
          to_word(config.train.precision), "fp32");
@@ -275,6 +294,7 @@ void check(RunConfig const& config, Locate const& locate) {
   check_sampling(config, locate);
   check_augment(config, locate);
   check_views(config, locate);
+  check_features(config, locate);
   check_train(config, locate);
   check_available(config, locate);
 }
@@ -322,10 +342,12 @@ void validate(FusionSpec const& spec, std::string const& name) {
 void validate_for_training(RunConfig const& config, std::string const& name) {
   auto const locate = config_detail::after_name(name);
   validate(config, name);
-  config_detail::refuse_if(config.data.train.empty(), locate, "data.train",
-                           "is not set. Try the path of a clips.h5.");
-  config_detail::refuse_if(config.data.val.empty(), locate, "data.val",
-                           "is not set. Try the path of a clips.h5.");
+  config_detail::refuse_if(
+      config.data.train.empty(), locate, "data.train",
+      "is not set. Try the path of a clips.h5 or features.h5.");
+  config_detail::refuse_if(
+      config.data.val.empty(), locate, "data.val",
+      "is not set. Try the path of a clips.h5 or features.h5.");
 }
 
 }  // namespace gasm

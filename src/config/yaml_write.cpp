@@ -107,6 +107,11 @@ std::string to_yaml(ModelConfig const& config) {
   return writer.text();
 }
 
+std::vector<std::pair<std::string, std::string>> list_values(
+    RunConfig const& config) {
+  return config_detail::list_paths(config);
+}
+
 std::string digest(RunConfig const& config) {
   return to_hex(xxh64(to_yaml(config)));
 }

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gasm/data/clip_loader.hpp"
 
-#include <fmt/ranges.h>
 #include <algorithm>
-
-#include <string>
+#include <memory>
 #include <utility>
 #include <vector>
 
 #include "gasm/base/clock.hpp"
-#include "gasm/base/log.hpp"
+#include "gasm/config/run_config.hpp"
 #include "gasm/data/clip_rng.hpp"
+#include "gasm/data/flip_map.hpp"
 #include "gasm/data/mix.hpp"
 #include "gasm/data/motion_energy.hpp"
 #include "gasm/store/clip_store.hpp"
@@ -19,8 +18,6 @@
 
 namespace gasm {
 namespace {
-
-constexpr std::size_t kMostNamed = 5;
 
 void check_flip_map(FlipMap const& map, std::size_t num_classes) {
   if (map.size() != num_classes)
@@ -63,9 +60,27 @@ std::span<std::uint8_t> frame_scratch(std::size_t num_bytes) {
 
 }  // namespace
 
+ClipLoaderOptions clip_loader_options(RunConfig const& config,
+                                      ClipStore const& store, SampleMode mode,
+                                      TestViews views) {
+  auto const resolution = config.model.semantic.resolution;
+  ClipLoaderOptions options;
+  options.mode = mode;
+  options.sampling = config.data.sampling;
+  options.views = views;
+  options.output = {.width_px = resolution.width,
+                    .height_px = resolution.height};
+  options.augment = config.data.augment;
+  options.flip_map = make_flip_map(store.classes());
+  options.seed = config.run.seed;
+  options.max_bad_fraction = config.data.max_bad_fraction;
+  return options;
+}
+
 ClipLoader::ClipLoader(ClipStore const& store, ClipLoaderOptions options,
                        RecordReader* reader)
-    : store_(store),
+    : BatchLoader(store, options.max_bad_fraction),
+      store_(store),
       reader_(reader),
       options_(std::move(options)),
       augment_(in_mode(options_.augment, options_.mode)) {
@@ -186,9 +201,9 @@ MicroBatch ClipLoader::load(MicroBatchPlan const& plan, EpochOrder const& order,
   batch.num_views = options_.views.size();
   auto const num_samples = plan.positions.size();
   auto clips =
-      torch::empty({num_samples * batch.num_views, options_.sampling.frames, 3,
-                    options_.output.height_px, options_.output.width_px},
-                   torch::kUInt8);
+      host_tensor({num_samples * batch.num_views, options_.sampling.frames, 3,
+                   options_.output.height_px, options_.output.width_px},
+                  torch::kUInt8);
   std::span<std::uint8_t> const bytes(
       clips.data_ptr<std::uint8_t>(),
       static_cast<std::size_t>(num_samples) * sample_bytes());
@@ -197,8 +212,10 @@ MicroBatch ClipLoader::load(MicroBatchPlan const& plan, EpochOrder const& order,
     if (stop.stop_requested()) return batch;
     auto const out = bytes.subspan(
         static_cast<std::size_t>(slot) * sample_bytes(), sample_bytes());
-    auto const loaded =
-        load_slot(plan.positions.begin + slot, plan.epoch, order, decoder, out);
+    auto const loaded = load_or_replace(
+        plan.positions.begin + slot, order, [&](std::int64_t sample) {
+          return load_clip(sample, plan.epoch, decoder, out);
+        });
     labels.data_ptr<std::int64_t>()[slot] = loaded.label;
     batch.samples.push_back(loaded.sample);
     if (loaded.sample != plan.samples[static_cast<std::size_t>(slot)])
@@ -211,74 +228,11 @@ MicroBatch ClipLoader::load(MicroBatchPlan const& plan, EpochOrder const& order,
   return batch;
 }
 
-ClipLoader::Loaded ClipLoader::load_slot(std::int64_t position,
-                                         std::int64_t epoch,
-                                         EpochOrder const& order,
-                                         VideoDecoder& decoder,
-                                         std::span<std::uint8_t> out) const {
-  for (std::int64_t tries = 0; tries < order.size(); ++tries) {
-    auto const sample = order.sample_at((position + tries) % order.size());
-    // Tried anew even if it was bad before: substitutes must not depend on
-    // what this process has met.
-    auto const label = load_clip(sample, epoch, decoder, out);
-    if (label) return {sample, *label};
-    note_bad(sample, label.error());
-  }
-  throw error("no clip of {} can be decoded. Try gasm data verify",
-              store_.path().string());
-}
-
-std::int64_t ClipLoader::num_bad() const {
-  std::lock_guard lock(mutex_);
-  return static_cast<std::int64_t>(bad_.size());
-}
-
-bool ClipLoader::is_within_budget(std::int64_t num_bad) const {
-  return static_cast<double>(num_bad) <=
-         options_.max_bad_fraction * static_cast<double>(store_.size());
-}
-
-Result<void> ClipLoader::check_budget(std::int64_t num_bad) const {
-  if (is_within_budget(num_bad)) return {};
-  return failure(
-      "{} of {} clips of {} cannot be decoded, more than "
-      "data.max_bad_fraction = {} allows (the ranks' warnings name them). Try "
-      "gasm data verify on the videos and pack them again",
-      num_bad, store_.size(), store_.path().string(),
-      options_.max_bad_fraction);
-}
-
-void ClipLoader::note_bad(std::int64_t sample, Error const& why) const {
-  std::lock_guard lock(mutex_);
-  if (!bad_.insert(sample).second) return;
-  log_rank_warn("clip {} is left out: {}", store_.info(sample).id, why.what());
-  if (is_within_budget(static_cast<std::int64_t>(bad_.size()))) return;
-  std::vector<std::string> ids;
-  for (auto bad : bad_)
-    if (ids.size() < kMostNamed) ids.push_back(store_.info(bad).id);
-  throw error(
-      "{} of {} clips of {} cannot be decoded, more than "
-      "data.max_bad_fraction = {} allows (clips {}{}; the last one: {}). Try "
-      "gasm data verify on the videos and pack them again",
-      bad_.size(), store_.size(), store_.path().string(),
-      options_.max_bad_fraction, fmt::join(ids, ", "),
-      bad_.size() > ids.size() ? ", ..." : "", why.what());
-}
-
-std::unique_ptr<MicroBatchPrefetcher> prefetch_clips(
-    ClipLoader const& loader, BatchPlan const& plan, Slice steps,
-    std::int64_t rank, std::int64_t num_ranks, PrefetchOptions const& options) {
-  auto jobs = [cursor = RankCursor(plan, steps, rank, num_ranks)]() mutable {
-    return cursor.next();
-  };
-  auto make_worker = [&loader, plan] {
-    return [&loader, plan, decoder = std::make_shared<VideoDecoder>()](
-               MicroBatchPlan const& job, std::stop_token stop) {
-      return loader.load(job, plan.epoch_order(job.epoch), *decoder, stop);
-    };
-  };
-  return std::make_unique<MicroBatchPrefetcher>(std::move(jobs), make_worker,
-                                                options);
+BatchLoader::Worker ClipLoader::make_worker() const {
+  return
+      [this, decoder = std::make_shared<VideoDecoder>()](
+          MicroBatchPlan const& plan, EpochOrder const& order,
+          std::stop_token stop) { return load(plan, order, *decoder, stop); };
 }
 
 }  // namespace gasm

@@ -132,7 +132,10 @@ void ExchangeReader::post(std::int64_t step) {
       auto const slice =
           micro_batch_slice(plan.num_samples(), plan.num_micro, index);
       for (auto i = slice.begin; i < slice.end; ++i) {
-        auto const record = order.sample_at(plan.positions.begin + i);
+        auto const sample = order.sample_at(plan.positions.begin + i);
+        auto const record = options_.record_of
+                                ? options_.record_of(plan.epoch, sample)
+                                : sample;
         needs.emplace_back(record, rank);
         if (rank == comm_.rank() && !is_own(record))
           num_bytes += num_record_bytes(file_, record, record + 1);

@@ -152,7 +152,10 @@ std::optional<StreamReader::Window> StreamReader::next_window() {
       } else if (epoch != pending_->epoch || number != here) {
         return window;
       }
-      window.push_back(pending_->samples[pending_used_]);
+      auto const sample = pending_->samples[pending_used_];
+      window.push_back(options_.record_of
+                           ? options_.record_of(pending_->epoch, sample)
+                           : sample);
     }
     pending_ = cursor_->next();
     pending_used_ = 0;

@@ -8,6 +8,7 @@
 
 #include "gasm/comm/agree.hpp"
 #include "gasm/data/step_plan.hpp"
+#include "gasm/eval/forward_batch.hpp"
 
 // B clips of a micro-batch, K classes.
 
@@ -62,16 +63,6 @@ void count_micro_batch(at::Tensor const& logits_BK, MicroBatch const& batch,
     tally.at(hits5, label[b]) +=
         std::find(row, row + num_top, label[b]) != row + num_top ? 1 : 0;
   }
-}
-
-// A view of all samples at a time: no forward is larger than one without views.
-at::Tensor forward_views(VideoModel& model, MicroBatch const& batch) {
-  if (batch.num_views == 1) return model.forward(batch.clips);
-  auto const clips = batch.clips.unflatten(0, {batch.size(), batch.num_views});
-  std::vector<at::Tensor> logits;
-  for (std::int64_t v = 0; v < batch.num_views; ++v)
-    logits.push_back(model.forward(clips.select(1, v).contiguous()));
-  return at::stack(logits, 1).flatten(0, 1);
 }
 
 EvalResult summarise(Tally& tally, int num_classes) {
@@ -129,7 +120,7 @@ at::Tensor average_views(at::Tensor const& logits, std::int64_t num_views,
 }
 
 EvalResult evaluate(Communicator const& comm, Collective& collective,
-                    VideoModel& model, ClipLoader const& loader,
+                    VideoModel& model, BatchLoader const& loader,
                     std::int64_t num_clips, int num_classes,
                     EvalOptions const& options) {
   // One "step" that holds every clip; its micro-batches are the leaves.
@@ -149,7 +140,7 @@ EvalResult evaluate(Communicator const& comm, Collective& collective,
   bool const stopped = agree_call(comm, [&] {
     torch::NoGradGuard no_grad;
     std::int64_t num_done = 0;
-    auto const batches = prefetch_clips(
+    auto const batches = prefetch_batches(
         loader, plan, {0, 1}, comm.rank(), comm.size(),
         {.num_threads = options.num_threads, .depth = 2 * options.num_threads});
     while (auto batch = batches->next()) {
@@ -168,7 +159,7 @@ EvalResult evaluate(Communicator const& comm, Collective& collective,
     return {.is_complete = false};
   collective.reduce(sum, total.values());
   auto result = summarise(total, num_classes);
-  result.num_views = loader.options().views.size();
+  result.num_views = static_cast<int>(loader.num_views());
   // The same numbers on all ranks, and so the same error.
   if (auto const fine = loader.check_budget(result.num_bad); !fine)
     throw AgreedError(fine.error());

@@ -99,24 +99,30 @@ FusionSpec fusion_spec(ModelConfig const& config, std::int64_t clip_frames,
 }
 
 VideoModel::VideoModel(ModelConfig const& config, std::int64_t clip_frames,
-                       std::int64_t num_classes)
+                       std::int64_t num_classes, Backbones backbones)
     : config_(config), clip_frames_(clip_frames) {
   FusionSpec const spec = fusion_spec(config, clip_frames, num_classes);
   validate(spec, "model.fusion");
-  if (spec.fusion != FusionKind::motion) {
-    semantic_ =
-        register_module("semantic_backbone",
-                        std::make_shared<Vit>(vit_options(config.semantic)));
+  // Drawn in any case: the fusion model's first weights follow from the seed
+  // in the same way with backbones and without.
+  auto const vit = spec.fusion == FusionKind::motion
+                       ? nullptr
+                       : std::make_shared<Vit>(vit_options(config.semantic));
+  auto const i3d =
+      spec.fusion == FusionKind::semantic
+          ? nullptr
+          : std::make_shared<I3dResNet>(i3d_options(config.motion));
+  bool const is_built = backbones == Backbones::built;
+  if (is_built && vit) {
+    semantic_ = register_module("semantic_backbone", vit);
     PixelMap const map =
         make_pixel_map(config.semantic.mean, config.semantic.std, {1, 3, 1, 1});
     semantic_shift_ = register_constant(*this, "semantic_shift", map.shift);
     semantic_scale_ = register_constant(*this, "semantic_scale", map.scale);
     if (config.semantic.train == BackboneTraining::none) freeze(*semantic_);
   }
-  if (spec.fusion != FusionKind::semantic) {
-    motion_ = register_module(
-        "motion_backbone",
-        std::make_shared<I3dResNet>(i3d_options(config.motion)));
+  if (is_built && i3d) {
+    motion_ = register_module("motion_backbone", i3d);
     PixelMap const map =
         make_pixel_map(config.motion.mean, config.motion.std, {1, 3, 1, 1, 1});
     motion_shift_ = register_constant(*this, "motion_shift", map.shift);
@@ -164,6 +170,8 @@ at::Tensor VideoModel::motion_features(at::Tensor const& clips) {
 
 StreamFeatures VideoModel::extract(at::Tensor const& clips) {
   Size3 const size = clip_size(config_, clip_frames_);
+  if (!semantic_ && !motion_)
+    throw error("clips for a model without backbones. Try features");
   if (clips.dim() != 5 || clips.size(1) != size[0] || clips.size(2) != 3 ||
       clips.size(3) != size[1] || clips.size(4) != size[2] ||
       clips.scalar_type() != at::kByte)
@@ -193,9 +201,11 @@ at::Tensor VideoModel::forward(at::Tensor const& clips, Trace* trace) {
 std::shared_ptr<VideoModel> make_video_model(ModelConfig const& config,
                                              std::int64_t clip_frames,
                                              std::int64_t num_classes,
-                                             std::uint64_t seed) {
+                                             std::uint64_t seed,
+                                             Backbones backbones) {
   torch::manual_seed(seed);
-  return std::make_shared<VideoModel>(config, clip_frames, num_classes);
+  return std::make_shared<VideoModel>(config, clip_frames, num_classes,
+                                      backbones);
 }
 
 }  // namespace gasm

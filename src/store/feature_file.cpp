@@ -86,9 +86,7 @@ void lay_out(hid_t file, FeatureStoreContents const& contents) {
   auto const num_views = static_cast<std::uint64_t>(contents.num_views);
   h5::create_array(file, "view_label", H5T_STD_I16LE, {num_clips, num_views});
   h5::create_array(file, "xxh64", H5T_STD_U64LE, {num_clips, num_views});
-  h5::Id const group(H5Gcreate2(file, "positions", H5P_DEFAULT, H5P_DEFAULT,
-                                H5P_DEFAULT),
-                     H5Gclose, "create 'positions'");
+  h5::create_group(file, "positions");
   create_stream(file, semantic_name, contents, contents.semantic);
   create_stream(file, motion_name, contents, contents.motion);
 }
@@ -154,9 +152,10 @@ std::optional<FeatureStream> read_stream(hid_t file, std::string const& name,
   auto const& shape = array.shape;
   if (shape.size() != 5 || std::ranges::count(shape, 0U) > 0 ||
       shape[0] != contents.clips.size())
-    throw error("'{}' is not of the shape [{} clips, views, steps, places, "
-                "channels]",
-                name, contents.clips.size());
+    throw error(
+        "'{}' is not of the shape [{} clips, views, steps, places, "
+        "channels]",
+        name, contents.clips.size());
   auto const dim = [&](std::size_t i) {
     return static_cast<std::int64_t>(shape[i]);
   };
@@ -245,9 +244,8 @@ Index read_open_file(hid_t file, std::uint64_t size_bytes) {
   h5::check_schema(file, schema, version);
   Index index;
   index.contents = read_contents(file, index.places, size_bytes);
-  index.view_labels =
-      read_views<std::int16_t>(file, "view_label", index.contents,
-                               index.places.view_label, size_bytes);
+  index.view_labels = read_views<std::int16_t>(
+      file, "view_label", index.contents, index.places.view_label, size_bytes);
   index.xxh64 = read_views<std::uint64_t>(file, "xxh64", index.contents,
                                           index.places.xxh64, size_bytes);
   auto const seal = h5::open_column(file, "seal", H5T_STD_U64LE, size_bytes);

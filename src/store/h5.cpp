@@ -196,6 +196,15 @@ Id create_array(hid_t file, char const* name, hid_t type,
             H5Dclose, what);
 }
 
+void create_group(hid_t file, char const* name) {
+  auto const what = fmt::format("create '{}'", name);
+  Id const creation(H5Pcreate(H5P_GROUP_CREATE), H5Pclose, what);
+  check(H5Pset_obj_track_times(creation.get(), false), what);
+  Id const group(
+      H5Gcreate2(file, name, H5P_DEFAULT, creation.get(), H5P_DEFAULT),
+      H5Gclose, what);
+}
+
 Id create_column(hid_t file, char const* name, hid_t type,
                  std::uint64_t num_rows) {
   return create_array(file, name, type, {num_rows});

@@ -104,7 +104,9 @@ inline hid_t file_type<float>() {
 /// which carries no time stamp.
 Id create_array(hid_t file, char const* name, hid_t type,
                 std::vector<std::uint64_t> const& shape);
-/// One of a single dimension.
+/// A group without a time stamp.
+void create_group(hid_t file, char const* name);
+/// An array of a single dimension.
 Id create_column(hid_t file, char const* name, hid_t type,
                  std::uint64_t num_rows);
 void write_raw_column(hid_t file, char const* name, hid_t type,

@@ -25,11 +25,13 @@ void append(std::string& text, T const& value) {
 
 std::uint64_t digest_of(MicroBatch const& batch, std::int64_t slot,
                         std::string const& id) {
-  auto const pixels = batch.clips[slot].contiguous();
   std::string bytes = id;
   bytes.push_back('\0');
-  bytes.append(reinterpret_cast<char const*>(pixels.data_ptr<std::uint8_t>()),
-               static_cast<std::size_t>(pixels.numel()));
+  for (auto const* tensor : {&batch.clips, &batch.semantic, &batch.motion}) {
+    if (!tensor->defined()) continue;
+    auto const values = (*tensor)[slot].contiguous();
+    bytes.append(static_cast<char const*>(values.data_ptr()), values.nbytes());
+  }
   append(bytes, batch.labels[slot].item<std::int64_t>());
   append(bytes, batch.own_share);
   append(bytes, batch.other_labels.defined()
@@ -39,14 +41,14 @@ std::uint64_t digest_of(MicroBatch const& batch, std::int64_t slot,
 }
 
 /// "DIGEST id\0" for each sample of this rank's micro-batches of a step.
-std::string own_part(ClipSource const& source, Slice micro,
+std::string own_part(SampleSource const& source, Slice micro,
                      MicroBatchPrefetcher& batches) {
   std::string text;
   for (auto index = micro.begin; index < micro.end; ++index) {
     auto const batch = batches.next();
     for (std::int64_t slot = 0; slot < batch->size(); ++slot) {
       auto const sample = batch->samples[static_cast<std::size_t>(slot)];
-      auto const& id = source.store->info(sample).id;
+      auto const& id = source.store->id(sample);
       append(text, digest_of(*batch, slot, id));
       text += id;
       text.push_back('\0');
@@ -88,16 +90,17 @@ void digest_batches(Communicator const& world, RunConfig const& config,
                     BatchRange range,
                     std::function<void(GlobalBatch const&)> const& on_batch) {
   Watchdog watchdog({.rank = world.rank(), .num_ranks = world.size()});
-  auto source =
-      open_clips(world, config, watchdog, config.data.train, SampleMode::train);
+  auto source = open_samples(world, config, watchdog, config.data.train,
+                             SampleMode::train);
   auto const plan = make_batch_plan(config, source.size());
   auto const steps =
       steps_of(range, plan.steps_per_epoch(),
                run_length(config, plan.steps_per_epoch()).total_steps);
   Phase const phase(watchdog, "load batches", config.train.watchdog_s);
   source.reader->begin_step(steps.begin);
-  auto const batches = prefetch_clips(*source.loader, plan, steps, world.rank(),
-                                      world.size(), prefetch_options(config));
+  auto const batches =
+      prefetch_batches(*source.loader, plan, steps, world.rank(), world.size(),
+                       prefetch_options(config));
   auto const first = range.epoch * plan.steps_per_epoch();
   for (auto step = steps.begin; step < steps.end; ++step) {
     source.reader->begin_step(step);

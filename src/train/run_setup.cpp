@@ -9,49 +9,34 @@
 
 #include "fault.hpp"
 #include "gasm/base/log.hpp"
-#include "gasm/ckpt/safetensors.hpp"
 #include "gasm/comm/agree.hpp"
 #include "gasm/config/load.hpp"
 #include "gasm/data/ahead_readers.hpp"
-#include "gasm/data/flip_map.hpp"
-#include "gasm/models/named_tensors.hpp"
+#include "gasm/data/feature_loader.hpp"
+#include "gasm/extract/backbones.hpp"
+#include "gasm/extract/feature_recipe.hpp"
+#include "gasm/store/clip_store.hpp"
+#include "gasm/store/feature_store.hpp"
 #include "store_choice.hpp"
 
 namespace gasm {
 namespace {
 
-ClipLoaderOptions loader_options(RunConfig const& config,
-                                 ClipStore const& store, SampleMode mode,
-                                 TestViews views) {
-  auto const resolution = config.model.semantic.resolution;
-  ClipLoaderOptions options;
-  options.mode = mode;
-  options.sampling = config.data.sampling;
-  options.views = views;
-  options.output = {.width_px = resolution.width,
-                    .height_px = resolution.height};
-  options.augment = config.data.augment;
-  options.flip_map = make_flip_map(store.classes());
-  options.seed = config.run.seed;
-  options.max_bad_fraction = config.data.max_bad_fraction;
-  return options;
-}
-
-void check_labels(ClipStore const& store) {
+void check_labels(SampleStore const& store) {
   for (std::int64_t i = 0; i < store.size(); ++i)
-    if (store.info(i).label < 0)
+    if (store.label(i) < 0)
       throw usage_error(
           "{} has no label for clip {} (split {}). Try a split with answers",
-          store.path().string(), store.info(i).id, store.split());
+          store.path().string(), store.id(i), store.split());
 }
 
 StoreMode resolve_mode(Communicator const& world, StoreMode wanted,
-                       SampleMode use, ClipStore const& store) {
+                       SampleMode use, SampleStore const& store) {
   bool const is_plan_known = use == SampleMode::train;
   if (wanted == StoreMode::direct || wanted == StoreMode::resident ||
       (is_plan_known && wanted != StoreMode::automatic))
     return wanted;
-  auto const choice = choose_store_mode(world, store.total_bytes());
+  auto const choice = choose_store_mode(world, total_record_bytes(store));
   auto const mode = is_plan_known || choice.mode == StoreMode::resident
                         ? choice.mode
                         : StoreMode::direct;
@@ -60,24 +45,32 @@ StoreMode resolve_mode(Communicator const& world, StoreMode wanted,
   return mode;
 }
 
+std::function<std::int64_t(std::int64_t, std::int64_t)> record_of(
+    RunConfig const& config, SampleStore const& store) {
+  auto const* features = dynamic_cast<FeatureStore const*>(&store);
+  if (features == nullptr) return {};
+  return training_record_of(*features, config.run.seed);
+}
+
 std::unique_ptr<RecordReader> make_reader(Communicator const& world,
                                           RunConfig const& config,
                                           StoreMode mode,
-                                          ClipStore const& store) {
+                                          SampleStore const& store) {
   if (mode == StoreMode::direct) return make_direct_reader(store);
   if (mode == StoreMode::resident) return make_resident_reader(world, store);
   auto const plan = make_batch_plan(config, store.size());
   AheadOptions const ahead{
       .plan = plan,
       .total_steps = run_length(config, plan.steps_per_epoch()).total_steps,
-      .depth = prefetch_options(config).depth};
+      .depth = prefetch_options(config).depth,
+      .record_of = record_of(config, store)};
   if (mode == StoreMode::exchange)
     return make_exchange_reader(world, store, ahead);
   return make_stream_reader(store, ahead, world.rank(), world.size());
 }
 
-void check_same_classes(ClipSource const& train_data,
-                        ClipSource const& val_data) {
+void check_same_classes(SampleSource const& train_data,
+                        SampleSource const& val_data) {
   if (train_data.store->classes() != val_data.store->classes())
     throw usage_error(
         "{} and {} have different classes (packed with different labels.json). "
@@ -85,43 +78,82 @@ void check_same_classes(ClipSource const& train_data,
         train_data.store->path().string(), val_data.store->path().string());
 }
 
-void load_backbone(torch::nn::Module& backbone, TensorMap const& tensors,
-                   std::string const& path) {
-  for (auto const& name : load_named_tensors(backbone, tensors, path))
-    log_info("{}: {} is converted to fp32", path, name);
+/// A store, and what makes a loader once its reader is there.
+struct OpenStore {
+  std::unique_ptr<SampleStore> store;
+  std::function<std::unique_ptr<BatchLoader>(RecordReader*)> make_loader;
+};
+
+OpenStore open_clips(RunConfig const& config, std::string const& path,
+                     SampleMode mode, TestViews views) {
+  auto store = std::make_unique<ClipStore>(
+      value_or_throw(ClipStore::open(path, ByteCheck::first_read)));
+  auto make_loader = [&config, &clips = *store, mode,
+                      views](RecordReader* reader) {
+    return std::make_unique<ClipLoader>(
+        clips, clip_loader_options(config, clips, mode, views), reader);
+  };
+  return {std::move(store), std::move(make_loader)};
+}
+
+OpenStore open_features(RunConfig const& config, std::string const& path,
+                        SampleMode mode, std::string const& recipe) {
+  auto store = std::make_unique<FeatureStore>(
+      value_or_throw(FeatureStore::open(path, ByteCheck::first_read)));
+  check_recipe(*store, recipe, config);
+  FeatureLoaderOptions const options{
+      .mode = mode,
+      .augment = config.data.feature_augment,
+      .seed = config.run.seed,
+      .max_bad_fraction = config.data.max_bad_fraction};
+  auto make_loader = [options, &features = *store](RecordReader* reader) {
+    return std::make_unique<FeatureLoader>(features, options, reader);
+  };
+  return {std::move(store), std::move(make_loader)};
+}
+
+/// The root's, since it reads whole files of weights. Collective.
+std::string shared_recipe(Communicator const& world, RunConfig const& config) {
+  auto recipe = agree_call(world, [&] {
+    return world.is_root() ? feature_recipe(config, FeatureViews::test)
+                           : std::string();
+  });
+  world.broadcast(recipe);
+  return recipe;
 }
 
 }  // namespace
 
-ClipSource open_clips(Communicator const& world, RunConfig const& config,
-                      Watchdog& watchdog, std::string const& path,
-                      SampleMode mode, TestViews views) {
+SampleSource open_samples(Communicator const& world, RunConfig const& config,
+                          Watchdog& watchdog, std::string const& path,
+                          SampleMode mode, TestViews views) {
   Phase const phase(watchdog, "open " + path, config.train.watchdog_s);
   fault_point(world.rank(), "open");
-  ClipSource source;
-  agree_call(world, [&] {
-    source.store = std::make_unique<ClipStore>(
-        value_or_throw(ClipStore::open(path, ByteCheck::first_read)));
-    check_labels(*source.store);
+  bool const is_features = config.data.source == DataSource::features;
+  auto const recipe = is_features ? shared_recipe(world, config) : "";
+  auto open = agree_call(world, [&] {
+    auto opened = is_features ? open_features(config, path, mode, recipe)
+                              : open_clips(config, path, mode, views);
+    check_labels(*opened.store);
+    return opened;
   });
+  SampleSource source;
+  source.store = std::move(open.store);
   auto const store_mode =
       resolve_mode(world, config.data.store, mode, *source.store);
   source.reader = make_reader(world, config, store_mode, *source.store);
-  agree_call(world, [&] {
-    source.loader = std::make_unique<ClipLoader>(
-        *source.store, loader_options(config, *source.store, mode, views),
-        source.reader.get());
-  });
+  source.loader =
+      agree_call(world, [&] { return open.make_loader(source.reader.get()); });
   return source;
 }
 
 TrainingData open_training_data(Communicator const& world,
                                 RunConfig const& config, Watchdog& watchdog) {
   TrainingData data;
-  data.train =
-      open_clips(world, config, watchdog, config.data.train, SampleMode::train);
+  data.train = open_samples(world, config, watchdog, config.data.train,
+                            SampleMode::train);
   data.val =
-      open_clips(world, config, watchdog, config.data.val, SampleMode::eval);
+      open_samples(world, config, watchdog, config.data.val, SampleMode::eval);
   check_same_classes(data.train, data.val);
   data.num_classes = num_classes_of(config, *data.train.store);
   return data;
@@ -148,7 +180,7 @@ PrefetchOptions prefetch_options(RunConfig const& config) {
   return {.num_threads = config.data.threads, .depth = 2 + config.data.threads};
 }
 
-int num_classes_of(RunConfig const& config, ClipStore const& store) {
+int num_classes_of(RunConfig const& config, SampleStore const& store) {
   auto const in_data = static_cast<int>(store.classes().size());
   auto const wanted = config.model.num_classes.value_or(in_data);
   if (wanted < in_data)
@@ -167,23 +199,11 @@ std::shared_ptr<VideoModel> build_model(Communicator const& world,
   Phase const phase(watchdog, "build model", config.train.watchdog_s);
   fault_point(world.rank(), "build");
   return agree_call(world, [&] {
-    auto model = make_video_model(config.model, config.data.sampling.frames,
-                                  num_classes, config.run.seed);
-    if (weights == FirstWeights::seeded) return model;
-    auto const& semantic = config.model.semantic.weights;
-    if (semantic && model->semantic_backbone()) {
-      auto const file = value_or_throw(read_safetensors(*semantic));
-      load_backbone(*model->semantic_backbone(),
-                    adapt_dinov3_weights(file.tensors), *semantic);
-    }
-    auto const& motion = config.model.motion.weights;
-    if (motion && model->motion_backbone()) {
-      auto const file = value_or_throw(read_safetensors(*motion));
-      auto const num_stages =
-          static_cast<std::size_t>(config.model.motion.stage) + 1;
-      load_backbone(*model->motion_backbone(),
-                    adapt_i3d_weights(file.tensors, num_stages), *motion);
-    }
+    bool const is_features = config.data.source == DataSource::features;
+    auto model = make_video_model(
+        config.model, config.data.sampling.frames, num_classes, config.run.seed,
+        is_features ? Backbones::absent : Backbones::built);
+    if (weights == FirstWeights::pretrained) load_pretrained(config, *model);
     return model;
   });
 }

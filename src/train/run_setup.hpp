@@ -9,37 +9,39 @@
 #include "gasm/comm/communicator.hpp"
 #include "gasm/comm/watchdog.hpp"
 #include "gasm/config/run_config.hpp"
+#include "gasm/data/batch_loader.hpp"
 #include "gasm/data/clip_loader.hpp"
 #include "gasm/data/step_plan.hpp"
 #include "gasm/models/model_summary.hpp"
 #include "gasm/models/video_model.hpp"
-#include "gasm/store/clip_store.hpp"
 #include "gasm/store/record_reader.hpp"
+#include "gasm/store/sample_store.hpp"
 
 namespace gasm {
 
-/// An open store and what makes clips of it.
-struct ClipSource {
-  std::unique_ptr<ClipStore> store;
+/// An open store and what makes batches of it.
+struct SampleSource {
+  std::unique_ptr<SampleStore> store;
   std::unique_ptr<RecordReader> reader;
-  std::unique_ptr<ClipLoader> loader;
+  std::unique_ptr<BatchLoader> loader;
 
   std::int64_t size() const { return store->size(); }
 };
 
-/// Opens `path` on every rank, in the store mode of the configuration for
-/// SampleMode::train. What is evaluated on is read in the order of the file,
-/// and so resident, or direct where that was asked for or it does not fit;
-/// `views` are for evaluation. The same AgreedError on all ranks if one cannot.
-/// Collective.
-ClipSource open_clips(Communicator const& world, RunConfig const& config,
-                      Watchdog& watchdog, std::string const& path,
-                      SampleMode mode, TestViews views = {});
+/// Opens `path` on every rank, a store of clips or of features as data.source
+/// says, in the store mode of the configuration for SampleMode::train. What is
+/// evaluated on is read in the order of the file, and so resident, or direct
+/// where that was asked for or it does not fit; `views` are for evaluation on
+/// clips. The same AgreedError on all ranks if one cannot, or if features are
+/// not those of the configuration's model. Collective.
+SampleSource open_samples(Communicator const& world, RunConfig const& config,
+                          Watchdog& watchdog, std::string const& path,
+                          SampleMode mode, TestViews views = {});
 
 /// What a training learns from and is measured on.
 struct TrainingData {
-  ClipSource train;
-  ClipSource val;
+  SampleSource train;
+  SampleSource val;
   int num_classes = 0;
 };
 
@@ -59,14 +61,15 @@ PrefetchOptions prefetch_options(RunConfig const& config);
 
 /// Classes of the configuration, or of the data where it names none. An Error
 /// if the two contradict each other.
-int num_classes_of(RunConfig const& config, ClipStore const& store);
+int num_classes_of(RunConfig const& config, SampleStore const& store);
 
 enum class FirstWeights {
   seeded,      ///< drawn from run.seed: a checkpoint replaces them all
   pretrained,  ///< and from the files that the configuration names
 };
 
-/// The model with its first weights. Collective.
+/// The model with its first weights, without backbones where data.source is
+/// features. Collective.
 std::shared_ptr<VideoModel> build_model(Communicator const& world,
                                         RunConfig const& config,
                                         Watchdog& watchdog, int num_classes,

@@ -13,6 +13,7 @@
 #include "gasm/comm/agree.hpp"
 #include "gasm/comm/mpi_info.hpp"
 #include "gasm/config/load.hpp"
+#include "gasm/extract/backbones.hpp"
 #include "gasm/store/hdf5_info.hpp"
 #include "gasm/video/ffmpeg_info.hpp"
 #include "train_loop.hpp"
@@ -60,10 +61,15 @@ Manifest manifest_of(Communicator const& world, RunConfig const& config,
 /// The run's newest checkpoint, or `checkpoint`: a step folder or a file.
 void load_weights(Communicator const& world, RunConfig const& config,
                   Watchdog& watchdog, std::string const& checkpoint,
-                  ClipStore const& data, VideoModel& model) {
+                  SampleStore const& data, VideoModel& model) {
   auto const classes = classes_hash(data.classes());
   Phase const phase(watchdog, "load checkpoint", config.train.watchdog_s);
   fault_point(world.rank(), "load");
+  auto const restore = [&](Checkpoint const& found) {
+    if (restore_model(found, classes, model)) return;
+    load_pretrained(config, model);
+    log_info("the backbones are those of the configuration");
+  };
   CheckpointStore const store(
       RunFolder(fs::path(config.run.dir) / config.run.name).checkpoints());
   if (checkpoint.empty()) {
@@ -73,7 +79,7 @@ void load_weights(Communicator const& world, RunConfig const& config,
           "{} has no good checkpoint (nothing trained yet, or another "
           "run.name). Try gasm train first, or --checkpoint",
           store.folder().string());
-    agree_call(world, [&] { restore_model(*newest, classes, model); });
+    agree_call(world, [&] { restore(*newest); });
   } else {
     agree_call(world, [&] {
       Checkpoint loaded;
@@ -81,7 +87,7 @@ void load_weights(Communicator const& world, RunConfig const& config,
         loaded = value_or_throw(store.load(checkpoint));
       else
         loaded.files["model"] = value_or_throw(read_safetensors(checkpoint));
-      restore_model(loaded, classes, model);
+      restore(loaded);
     });
   }
 }
@@ -148,12 +154,12 @@ EvalResult evaluate_run(Communicator const& world, RunConfig const& config,
   if (path.empty())
     throw usage_error(
         "there is nothing to evaluate on (data.val is not set). Try --data "
-        "with the path of a clips.h5");
+        "with the path of a clips.h5 or features.h5");
   set_torch_threads();
   Watchdog watchdog({.rank = world.rank(), .num_ranks = world.size()});
   auto const source =
-      open_clips(world, config, watchdog, path, SampleMode::eval,
-                 {config.eval.clips, config.eval.crops});
+      open_samples(world, config, watchdog, path, SampleMode::eval,
+                   {config.eval.clips, config.eval.crops});
   auto const num_classes = num_classes_of(config, *source.store);
   auto const model =
       build_model(world, config, watchdog, num_classes, FirstWeights::seeded);

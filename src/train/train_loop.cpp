@@ -12,6 +12,7 @@
 #include "gasm/base/log.hpp"
 #include "gasm/base/rng.hpp"
 #include "gasm/comm/agree.hpp"
+#include "gasm/eval/forward_batch.hpp"
 #include "mixed_loss.hpp"
 #include "schedule.hpp"
 
@@ -74,7 +75,7 @@ TrainOutcome TrainLoop::run(RunLog& log) {
   saved_s_ = pace_.since_s = loaded_.time_s = start_s;
   auto& reader = *parts_.data.train.reader;
   if (has_steps_left()) reader.begin_step(state_.step);
-  auto const batches = prefetch_clips(
+  auto const batches = prefetch_batches(
       *parts_.data.train.loader, plan_, {state_.step, length_.total_steps},
       parts_.world.rank(), parts_.world.size(), prefetch_options(config));
   parts_.model.train();
@@ -133,7 +134,7 @@ void TrainLoop::run_micro_batch(StepPlan const& plan, MicroBatch const& batch) {
   torch::manual_seed(
       mix_key({parts_.config.run.seed, static_cast<std::uint64_t>(plan.step),
                static_cast<std::uint64_t>(batch.index)}));
-  auto const logits = parts_.model.forward(batch.clips);
+  auto const logits = forward_batch(parts_.model, batch);
   sums_.add_micro_batch(
       mixed_loss(logits, batch, parts_.config.optim.label_smoothing),
       {.num_clips = batch.size(),

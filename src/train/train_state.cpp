@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "train_state.hpp"
 
+#include <string_view>
+
 #include "gasm/base/hash.hpp"
 #include "gasm/models/named_tensors.hpp"
 
@@ -38,6 +40,17 @@ std::optional<double> value_of(std::string const& fact) {
 
 std::int64_t count_of(std::string const& fact) {
   return static_cast<std::int64_t>(parse_exact(fact));
+}
+
+constexpr std::string_view kFusionPrefix = "gasm_cast.";
+
+/// The tensors whose names begin so, without that.
+TensorMap below(TensorMap const& tensors, std::string_view prefix) {
+  TensorMap found;
+  for (auto const& [name, tensor] : tensors)
+    if (name.starts_with(prefix))
+      found.emplace(name.substr(prefix.size()), tensor);
+  return found;
 }
 
 void check_identity(Checkpoint const& checkpoint, RunIdentity const& identity) {
@@ -110,7 +123,7 @@ TrainState restore_checkpoint(Checkpoint const& checkpoint,
   return state;
 }
 
-void restore_model(Checkpoint const& checkpoint, std::string const& classes,
+bool restore_model(Checkpoint const& checkpoint, std::string const& classes,
                    VideoModel& model) {
   auto const& file = file_of(checkpoint, "model");
   auto const trained = file.metadata.find("classes");
@@ -120,9 +133,23 @@ void restore_model(Checkpoint const& checkpoint, std::string const& classes,
         "store's (other names, or in another order). Try a store that was "
         "packed with the labels.json of the training",
         checkpoint.step);
-  load_named_tensors(
-      model, file.tensors,
-      "the checkpoint of step " + std::to_string(checkpoint.step));
+  auto const source =
+      "the checkpoint of step " + std::to_string(checkpoint.step);
+  auto const fusion = below(file.tensors, kFusionPrefix);
+  bool const has_backbones = fusion.size() < file.tensors.size();
+  bool const wants_backbones =
+      model.semantic_backbone() || model.motion_backbone();
+  if (has_backbones && !wants_backbones)
+    throw usage_error(
+        "{} holds backbones of its own, and the features come from those of "
+        "the configuration. Try data.source: clips, or to extract features "
+        "with its backbones (model.semantic.weights, model.motion.weights)",
+        source);
+  if (has_backbones || !wants_backbones)
+    load_named_tensors(model, file.tensors, source);
+  else
+    load_named_tensors(*model.fusion(), fusion, source);
+  return has_backbones || !wants_backbones;
 }
 
 }  // namespace gasm

@@ -45,8 +45,9 @@ TrainState restore_checkpoint(Checkpoint const& checkpoint,
 
 /// Only the model's tensors. A usage error if they are of a training with
 /// other classes than `classes`; weights without that note are taken as they
-/// are.
-void restore_model(Checkpoint const& checkpoint, std::string const& classes,
+/// are. False if a model with backbones was trained on features, and so its
+/// checkpoint has none: they stay as they are.
+bool restore_model(Checkpoint const& checkpoint, std::string const& classes,
                    VideoModel& model);
 
 }  // namespace gasm

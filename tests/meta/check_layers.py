@@ -14,13 +14,13 @@ from source_tree import ROOT, code, files, finish, includes, relative
 
 FLOOR = {"base": 0, "config": 1, "record": 1, "archive": 1, "comm": 2, "video": 3,
          "store": 3, "synth": 4, "data": 4, "models": 4, "ckpt": 4, "care": 5, "eval": 5,
-         "explain": 5, "report": 5, "train": 6, "export": 6, "search": 7,
+         "extract": 5, "explain": 5, "report": 5, "train": 6, "export": 6, "search": 7,
          "serve": 7, "apps": 8}
 # Lower, yet none of their business.
 NEVER = {("models", "comm"), ("synth", "comm"), ("synth", "store"),
          ("report", "comm"), ("models", "record"), ("models", "video"),
          ("models", "store")}
-TORCH = {"data", "models", "ckpt", "eval", "explain", "train", "export",
+TORCH = {"data", "models", "ckpt", "eval", "extract", "explain", "train", "export",
          "search", "serve", "apps"}
 SEAMS = [  # what, call or include, the module that may
     ("MPI", r"\bP?MPI_[A-Z][a-z]\w*\s*\(", ("mpi.h",), "comm"),

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "gasm/config/augment_config.hpp"
+#include "gasm/config/feature_augment_config.hpp"
 #include "gasm/config/field.hpp"
 #include "gasm/config/sampling_config.hpp"
 
@@ -51,13 +52,15 @@ struct DataConfig {
   int threads = 1;
   SamplingConfig sampling;
   AugmentConfig augment;
+  FeatureAugmentConfig feature_augment;
   double max_bad_fraction = 0.01;
 
   template <class Visitor, class Self>
   static void visit(Visitor& v, Self& self) {
     v.field("source", self.source,
-            "What the stores hold: clips (video files), or features "
-            "(outputs of the backbones).");
+            "What the stores hold: clips (video files), or features (what gasm "
+            "extract made of them; the backbones do not run, and sampling and "
+            "augment are those of the extraction).");
     v.field("train", self.train,
             "Store to train on. Must be set for training.");
     v.field("val", self.val,
@@ -77,8 +80,11 @@ struct DataConfig {
             between(1, 256));
     v.section("sampling", self.sampling, "Which frames make a clip.");
     v.section("augment", self.augment, "Random changes of training clips.");
+    v.section(
+        "feature_augment", self.feature_augment,
+        "Random changes of training samples, data.source: features only.");
     v.field("max_bad_fraction", self.max_bad_fraction,
-            "Share of an epoch's samples that may fail to decode, and are "
+            "Share of an epoch's samples that may be unusable, and are "
             "replaced, before the run ends.",
             between(0, 1));
   }

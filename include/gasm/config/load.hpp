@@ -5,6 +5,8 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "gasm/config/run_config.hpp"
 
@@ -50,6 +52,10 @@ void validate_for_training(RunConfig const& config,
 /// shortest that read back to the same value; parsing it gives the same text.
 std::string to_yaml(RunConfig const& config);
 std::string to_yaml(ModelConfig const& config);
+
+/// Every key path with its value, as they stand in to_yaml().
+std::vector<std::pair<std::string, std::string>> list_values(
+    RunConfig const& config);
 
 /// XXH64 of to_yaml(config) in 16 hexadecimal digits.
 std::string digest(RunConfig const& config);

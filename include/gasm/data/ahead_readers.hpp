@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "gasm/data/step_plan.hpp"
@@ -20,6 +21,9 @@ struct AheadOptions {
   std::int64_t total_steps = 0;  ///< of the run: nothing is brought beyond
   /// Micro-batches that the caller prepares ahead of the one that it needs.
   std::int64_t depth = 4;
+  /// Which record of a sample an epoch reads; empty: they are numbered alike.
+  std::function<std::int64_t(std::int64_t epoch, std::int64_t sample)>
+      record_of = {};
 };
 
 /// exchange: the ranks together hold one copy of the store, each a contiguous

@@ -10,7 +10,7 @@
 #include "gasm/comm/collective.hpp"
 #include "gasm/comm/communicator.hpp"
 #include "gasm/config/eval_config.hpp"
-#include "gasm/data/clip_loader.hpp"
+#include "gasm/data/batch_loader.hpp"
 #include "gasm/models/video_model.hpp"
 
 namespace gasm {
@@ -61,14 +61,14 @@ struct EvalOptions {
 at::Tensor average_views(at::Tensor const& logits, std::int64_t num_views,
                          ViewAverage average);
 
-/// Runs `model` in evaluation mode over the clips of `loader`, the clips
+/// Runs `model` in evaluation mode over the samples of `loader`, which are
 /// spread over the ranks. Sums are added in a fixed tree, so the result does
 /// not depend on the number of ranks. Leaves the model's mode as it was. A
 /// failure on one rank, or more bad clips on all ranks together than the
 /// loader's max_bad_fraction allows, is the same AgreedError on all.
 /// `collective` is that of `comm`. Collective.
 EvalResult evaluate(Communicator const& comm, Collective& collective,
-                    VideoModel& model, ClipLoader const& loader,
+                    VideoModel& model, BatchLoader const& loader,
                     std::int64_t num_clips, int num_classes,
                     EvalOptions const& options);
 

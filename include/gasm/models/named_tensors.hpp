@@ -28,7 +28,8 @@ std::vector<std::string> load_named_tensors(torch::nn::Module& module,
                                             std::string const& source);
 
 /// What published backbone files hold that our backbones do not, and how
-/// their names begin. Each returns tensors that load_named_tensors takes.
+/// their names begin; of a whole model of ours, the backbone. Each returns
+/// tensors that load_named_tensors takes.
 
 /// transformers' DINOv3: drops embeddings.mask_token and
 /// rope_embeddings.inv_freq, removes a leading "model.", "backbone." or

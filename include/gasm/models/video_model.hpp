@@ -21,6 +21,9 @@ struct StreamFeatures {
   at::Tensor motion;    ///< [B, M, P, Dm]
 };
 
+/// Whether a model has its backbones, or is fed what they made.
+enum class Backbones { built, absent };
+
 /// The whole recogniser: clips in, logits out.
 ///
 /// Submodules, and so the first part of every name: semantic_backbone (Vit),
@@ -31,9 +34,9 @@ struct StreamFeatures {
 class VideoModel : public torch::nn::Module {
  public:
   /// Throws an Error that names the key if the configuration does not fit
-  /// clips of `clip_frames` frames.
+  /// clips of `clip_frames` frames. Without backbones only fuse() works.
   VideoModel(ModelConfig const& config, std::int64_t clip_frames,
-             std::int64_t num_classes);
+             std::int64_t num_classes, Backbones backbones = Backbones::built);
 
   /// clips u8 [B, T, 3, H, W], RGB, T = clip_frames, H x W the resolution of
   /// the semantic stream (of both) -> logits fp32 [B, K]. Throws an Error
@@ -69,10 +72,10 @@ class VideoModel : public torch::nn::Module {
 /// A VideoModel with parameters that are a function of `seed` alone, the
 /// same on every rank. Reseeds torch's default generators. Pretrained
 /// weights are the caller's to load (named_tensors.hpp).
-std::shared_ptr<VideoModel> make_video_model(ModelConfig const& config,
-                                             std::int64_t clip_frames,
-                                             std::int64_t num_classes,
-                                             std::uint64_t seed);
+std::shared_ptr<VideoModel> make_video_model(
+    ModelConfig const& config, std::int64_t clip_frames,
+    std::int64_t num_classes, std::uint64_t seed,
+    Backbones backbones = Backbones::built);
 
 /// The fusion model that joins the backbones of a configuration: widths and
 /// grids follow from them.

@@ -16,7 +16,8 @@ struct GlobalBatch {
   std::int64_t step = 0;         ///< of its epoch, from 0
   std::vector<std::string> ids;  ///< of the samples, in global order
   /// XXH64 over the digests of the samples in global order, each of them
-  /// XXH64 over id, a zero byte, pixels u8 [T, 3, H, W], label i64, the share
+  /// XXH64 over id, a zero byte, pixels u8 [T, 3, H, W] or features
+  /// [S, L, D] (semantic, then motion), label i64, the share
   /// f64 that the label has of the loss, and the label i64 that has the rest
   /// (-1: none), all little-endian: everything that the model is fed.
   std::uint64_t digest = 0;

@@ -195,7 +195,7 @@ TEST(ClipLoader, SubstitutesDoNotDependOnThreadsAndRanks) {
 std::string message_of_epoch(ClipLoader const& loader, BatchPlan const& plan) {
   try {
     auto const stream =
-        prefetch_clips(loader, plan, {0, plan.steps_per_epoch()}, 0, 1, {});
+        prefetch_batches(loader, plan, {0, plan.steps_per_epoch()}, 0, 1, {});
     while (stream->next()) continue;
   } catch (Error const& e) {
     return e.what();

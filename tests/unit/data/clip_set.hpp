@@ -172,7 +172,7 @@ inline Keys load_all(ClipStore const& store, ClipLoaderOptions const& options,
     PrefetchOptions prefetch;
     prefetch.num_threads = world.num_threads;
     auto const stream =
-        prefetch_clips(loader, plan, steps, rank, world.num_ranks, prefetch);
+        prefetch_batches(loader, plan, steps, rank, world.num_ranks, prefetch);
     while (auto const batch = stream->next())
       EXPECT_TRUE(
           keys.emplace(std::pair(batch->step, batch->index), key_of(*batch))

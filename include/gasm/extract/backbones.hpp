@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+namespace gasm {
+
+struct RunConfig;
+class VideoModel;
+
+/// Loads the files that model.semantic.weights and model.motion.weights name
+/// into the backbones that `model` has; others stay as they are. A file is one
+/// of the published format (named_tensors.hpp), or a whole model of ours, of
+/// which the backbone is taken. Throws Error naming file and tensor.
+void load_pretrained(RunConfig const& config, VideoModel& model);
+
+}  // namespace gasm

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gasm/eval/forward_batch.hpp"
+
+#include <cstdint>
+#include <vector>
+
+#include "gasm/data/micro_batch.hpp"
+#include "gasm/models/video_model.hpp"
+
+namespace gasm {
+namespace {
+
+/// [B * V, ...] -> [B, ...] of one view.
+at::Tensor view_of(at::Tensor const& data, std::int64_t num_views,
+                   std::int64_t view) {
+  if (!data.defined()) return data;
+  return data.unflatten(0, {data.size(0) / num_views, num_views})
+      .select(1, view)
+      .contiguous();
+}
+
+at::Tensor in_fp32(at::Tensor const& features) {
+  return features.defined() ? features.to(at::kFloat) : features;
+}
+
+}  // namespace
+
+at::Tensor forward_batch(VideoModel& model, MicroBatch const& batch) {
+  if (batch.clips.defined()) return model.forward(batch.clips);
+  return model.fuse({in_fp32(batch.semantic), in_fp32(batch.motion)});
+}
+
+at::Tensor forward_views(VideoModel& model, MicroBatch const& batch) {
+  if (batch.num_views == 1) return forward_batch(model, batch);
+  std::vector<at::Tensor> logits;
+  for (std::int64_t v = 0; v < batch.num_views; ++v) {
+    MicroBatch view;
+    view.clips = view_of(batch.clips, batch.num_views, v);
+    view.semantic = view_of(batch.semantic, batch.num_views, v);
+    view.motion = view_of(batch.motion, batch.num_views, v);
+    logits.push_back(forward_batch(model, view));
+  }
+  return at::stack(logits, 1).flatten(0, 1);
+}
+
+}  // namespace gasm
