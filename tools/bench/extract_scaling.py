@@ -3,7 +3,7 @@
 """extract_scaling.py [--ranks 2] [--config FILE] [--clips FILE.h5] [--repeat 5]
 
 What do ranks give an extraction? Clips per second of gasm extract on N ranks over
-that on one rank, each pinned to as many cores as it has ranks. Cores of a virtual
+that on one rank, each rank bound to a core of its own. Cores of a virtual
 machine differ, so one rank runs on each of the N cores in turn and the mean counts.
 Each pass extracts all clips anew; the figures are the command's own, from the first
 batch to the last, without start and final check.
@@ -46,8 +46,9 @@ def make_clips(folder):
 
 def extract(cores, config, clips, folder):
     """Clips per second of a rank on each core, and the share of waiting."""
-    told = must("taskset", "-c", ",".join(map(str, cores)), "mpirun", "--oversubscribe",
-                "--bind-to", "none", "-n", len(cores), GASM, "extract", "--config", config, "--clips", clips, "--output",
+    launcher = (["taskset", "-c", cores[0]] if len(cores) == 1 else
+                ["mpirun", "--oversubscribe", "--bind-to", "core", "-n", len(cores)])
+    told = must(*launcher, GASM, "extract", "--config", config, "--clips", clips, "--output",
                 folder / "features.h5", "--restart")
     rate, waiting = FIGURES.search(told).groups()
     return float(rate), float(waiting) / 100
