@@ -77,8 +77,13 @@ Findings compare_run(Communicator const& world, MonitorWords const& words) {
   auto const opened = agree_call(world, [&] {
     auto reference = value_or_throw(read_drift_source(words.reference));
     auto batches = value_or_throw(read_run_batches(words.run, words.num_steps));
-    auto store = value_or_throw(ClipStore::open(
-        words.store.empty() ? batches.store_path : words.store));
+    auto const path = words.store.empty() ? batches.store_path : words.store;
+    if (path.empty())
+      throw usage_error(
+          "{} trains on features (they have no pixels). Try --store with the "
+          "clips.h5 that they were made of",
+          words.run);
+    auto store = value_or_throw(ClipStore::open(path));
     if (to_hex(store.data_hash()) != batches.data_hash)
       throw usage_error(
           "{} is not what the run trains on (data hash {}, the run's {})",

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "gasm/base/hash.hpp"
 #include "gasm/care/drift_input.hpp"
 #include "gasm/config/load.hpp"
 #include "gasm/record/manifest.hpp"
 #include "gasm/record/metrics.hpp"
 #include "gasm/record/run_folder.hpp"
+#include "gasm/store/feature_store.hpp"
 
 namespace gasm {
 namespace {
@@ -15,6 +17,17 @@ std::int64_t steps_done(RunFolder const& run) {
   for (auto const& line : value_or_throw(read_metrics(run.metrics())))
     if (line.split == "train") last = std::max(last, line.step);
   return last;
+}
+
+/// Features stand in the order of the clips that they were made of.
+void look_at_clips(RunBatches& batches) {
+  auto const features = value_or_throw(FeatureStore::open(batches.store_path));
+  if (to_hex(features.data_hash()) != batches.data_hash)
+    throw usage_error(
+        "{} is not what the run trained on (data hash {}, the run's {})",
+        batches.store_path, to_hex(features.data_hash()), batches.data_hash);
+  batches.data_hash = features.contents().clips_hash;
+  batches.store_path.clear();
 }
 
 RunBatches read_or_throw(RunFolder const& run, std::int64_t num_steps) {
@@ -27,6 +40,7 @@ RunBatches read_or_throw(RunFolder const& run, std::int64_t num_steps) {
     throw error("{} does not name the data of {}", run.manifest().string(),
                 run.config().string());
   batches.data_hash = hash->second;
+  if (config.data.source == DataSource::features) look_at_clips(batches);
   batches.global_batch = config.train.global_batch;
   batches.micro_batch = config.train.micro_batch;
   batches.seed = config.run.seed;

@@ -33,13 +33,12 @@ void check_contents(FeatureStoreContents const& contents) {
   if (!contents.semantic && !contents.motion)
     throw usage_error("there is no stream whose features could be stored");
   for (auto const* stream : {&contents.semantic, &contents.motion})
-    GASM_ASSERT(!*stream || ((*stream)->shape.num_values() > 0 &&
-                             static_cast<std::int64_t>(
-                                 (*stream)->times.size()) ==
-                                 (*stream)->shape.num_steps &&
-                             static_cast<std::int64_t>(
-                                 (*stream)->places.size()) ==
-                                 (*stream)->shape.num_tokens));
+    GASM_ASSERT(!*stream ||
+                ((*stream)->shape.num_values() > 0 &&
+                 static_cast<std::int64_t>((*stream)->times.size()) ==
+                     (*stream)->shape.num_steps &&
+                 static_cast<std::int64_t>((*stream)->places.size()) ==
+                     (*stream)->shape.num_tokens));
 }
 
 /// The unfinished file, begun now or by an earlier job. On the root.
@@ -133,9 +132,8 @@ FeatureWriter FeatureWriter::open(Communicator const& comm,
   return agree_call(comm, [&] {
     auto index = value_or_throw(feature_file::read_index(partial));
     auto file = value_or_throw(PlacedWriter::open(partial));
-    return FeatureWriter(std::unique_ptr<State>(
-        new State{path, std::move(index), std::move(file), std::move(journal),
-                  {}, {}}));
+    return FeatureWriter(std::unique_ptr<State>(new State{
+        path, std::move(index), std::move(file), std::move(journal), {}, {}}));
   });
 }
 
@@ -162,7 +160,8 @@ Result<void> FeatureWriter::write(std::int64_t unit,
   GASM_ASSERT(view_labels.size() == num);
   for (std::size_t s = 0; s < streams.size(); ++s) {
     GASM_ASSERT(streams[s].size() == num * sizes[s]);
-    if (auto done = state_->file.write(starts[s] + first * sizes[s], streams[s]);
+    if (auto done =
+            state_->file.write(starts[s] + first * sizes[s], streams[s]);
         !done)
       return done;
   }
@@ -243,8 +242,7 @@ void FeatureWriter::State::seal(UnitRecords const& units) {
       file.write(places.view_label, std::as_bytes(std::span(labels))));
   value_or_throw(file.sync());
   auto const hash = feature_file::data_hash(contents(), xxh64, labels);
-  value_or_throw(
-      file.write(places.seal, std::as_bytes(std::span(&hash, 1))));
+  value_or_throw(file.write(places.seal, std::as_bytes(std::span(&hash, 1))));
   value_or_throw(file.sync());
   value_or_throw(FeatureStore::open(partial_of(path)));
   value_or_throw(publish_rename(partial_of(path), path));

@@ -17,7 +17,7 @@ class Communicator;
 
 /// What the units of an unfinished file hold.
 struct UnitRecord {
-  std::vector<std::uint64_t> xxh64;      // of each clip's views
+  std::vector<std::uint64_t> xxh64;       // of each clip's views
   std::vector<std::int16_t> view_labels;  // the same
 };
 using UnitRecords = std::map<std::int64_t, UnitRecord>;

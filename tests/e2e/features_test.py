@@ -274,6 +274,20 @@ class Features(TrainCase):
         self.assertEqual(code, 2, out)
         self.assertIn("holds backbones of its own", out)
 
+    def test_monitor_looks_at_the_clips_behind(self):
+        run, _ = self.train("watched", self.pair("watched"))
+        stats = self.folder / "stats.json"
+        clips = self.folder / "train.h5"
+        self.must("data", "stats", clips, "--json", stats)
+        words = ["data", "monitor", "--run", run.path, "--reference", stats]
+        code, out, _ = Job(words).wait()
+        self.assertEqual(code, 2, out)
+        self.assertIn("Try --store with the clips.h5", out)
+        self.assertRegex(self.must(*words, "--store", clips), r"\(\d+ clips\) beside .*: 0 alerts")
+        code, out, _ = Job([*words, "--store", self.folder / "validation.h5"]).wait()
+        self.assertEqual(code, 2, out)
+        self.assertIn("is not what the run trains on", out)
+
     def test_refuses_what_does_not_fit(self):
         pair = self.pair("fit")
         cases = (

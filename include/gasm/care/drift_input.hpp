@@ -50,8 +50,10 @@ DriftSide side_of_clips(std::string const& name,
 struct RunBatches {
   std::int64_t first_step = 0;  ///< optimiser steps done before these batches
   std::int64_t last_step = 0;   ///< and after them
-  std::string store_path;       ///< data.train of the run
-  std::string data_hash;        ///< as the run's manifest has it
+  /// data.train of the run; empty if that holds features: the clips that they
+  /// were made of may be anywhere.
+  std::string store_path;
+  std::string data_hash;  ///< of the clips, by the run's manifest or features
   int global_batch = 0;
   int micro_batch = 0;
   std::uint64_t seed = 0;
