@@ -27,6 +27,7 @@ ExitCode extract(Communicator const& world, RunConfig const& config,
   StopFlag const stop;
   SharedWork work(world, "extract", "batches", words.watchdog_s);
   options.on_unit = [&](auto done, auto total) { work.update(done, total); };
+  options.on_batch = [&] { work.alive("a batch went through the backbones"); };
   options.should_stop = [&] { return stop.requested(); };
   auto const summary = extract_features(world, config, options);
   if (world.is_root()) print(extract_text(summary, words.output));
@@ -42,7 +43,8 @@ ExitCode check(Communicator const& world, RunConfig const& config,
       {.clips = words.clips,
        .features = words.output,
        .num_clips = *words.check,
-       .on_unit = [&](auto done, auto total) { work.update(done, total); }});
+       .on_unit = [&](auto done, auto total) { work.update(done, total); },
+       .on_batch = [&] { work.alive("a batch went through the backbones"); }});
   if (world.is_root()) print(check_text(found, words.output));
   if (found.worst <= words.tolerance) return ExitCode::done;
   throw AgreedError(error(

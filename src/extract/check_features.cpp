@@ -106,7 +106,7 @@ Found check_share(RunConfig const& config, ClipStore const& clips,
       });
   std::int64_t num_done = 0;
   while (auto const unit = prefetched->next()) {
-    auto const made = maker.make(*unit);
+    auto const made = maker.make(*unit, options.on_batch);
     for (auto const clip : work.at(unit->unit)) {
       auto const apart = compare(store, clip, made);
       ++found.num_clips;

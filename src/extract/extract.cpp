@@ -91,7 +91,7 @@ WorkTimes work(std::vector<std::int64_t> const& units, WorkCounter& counter,
   double const start_s = monotonic_s();
   double synced_s = start_s;
   while (auto const unit = clips->next()) {
-    auto const features = maker.make(*unit);
+    auto const features = maker.make(*unit, options.on_batch);
     value_or_throw(writer.write(unit->unit, features.semantic_bytes(),
                                 features.motion_bytes(), features.view_labels));
     if (monotonic_s() - synced_s > kSyncEvery_s) {

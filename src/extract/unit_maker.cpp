@@ -102,7 +102,8 @@ at::Tensor UnitMaker::in_file_type(std::vector<at::Tensor> const& views,
   return stored.contiguous();
 }
 
-UnitFeatures UnitMaker::make(UnitClips const& clips) {
+UnitFeatures UnitMaker::make(UnitClips const& clips,
+                             std::function<void()> const& on_batch) {
   at::NoGradGuard const no_grad;
   std::vector<at::Tensor> semantic;
   std::vector<at::Tensor> motion;
@@ -113,6 +114,7 @@ UnitFeatures UnitMaker::make(UnitClips const& clips) {
       auto const features = model_->extract(views.select(1, v).contiguous());
       semantic.push_back(features.semantic);
       motion.push_back(features.motion);
+      if (on_batch) on_batch();
     }
   }
   UnitFeatures features;

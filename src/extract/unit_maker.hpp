@@ -50,7 +50,9 @@ class UnitMaker {
   std::unique_ptr<UnitPrefetcher> prefetch(UnitPrefetcher::Jobs units) const;
 
   /// Throws Error naming the clip if half precision does not hold a value.
-  UnitFeatures make(UnitClips const& clips);
+  /// Tells `on_batch` of each view.
+  UnitFeatures make(UnitClips const& clips,
+                    std::function<void()> const& on_batch);
 
  private:
   MicroBatchPlan plan_of(std::int64_t unit, std::int64_t epoch) const;

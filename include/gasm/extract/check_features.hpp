@@ -16,7 +16,9 @@ struct FeatureCheckOptions {
   std::filesystem::path features;  ///< features.h5
   std::int64_t num_clips = 32;     ///< drawn at random, without repetition
   std::uint64_t seed = 0;          ///< of the draw
+  /// As in ExtractOptions.
   std::function<void(std::int64_t done, std::int64_t total)> on_unit = {};
+  std::function<void()> on_batch = {};
 };
 
 struct FeatureCheck {

@@ -26,6 +26,8 @@ struct ExtractOptions {
   /// After each unit of this rank: how many of its machine's are taken, of how
   /// many. Equal numbers when there is nothing left for this rank.
   std::function<void(std::int64_t done, std::int64_t total)> on_unit = {};
+  /// A sign of life: a batch went through the backbones.
+  std::function<void()> on_batch = {};
   /// Asked after each unit; true on a rank ends the work on all.
   std::function<bool()> should_stop = {};
 };
