@@ -57,8 +57,8 @@ std::uint64_t index_hash(FeatureStoreContents const& contents) {
   add_text(hash, contents.clips_hash);
   add_text(hash, contents.provenance);
   add_value(hash, static_cast<std::uint8_t>(bytes_of(contents.type)));
-  add_value(hash, static_cast<std::uint8_t>(contents.views ==
-                                            FeatureViews::random));
+  add_value(hash,
+            static_cast<std::uint8_t>(contents.views == FeatureViews::random));
   add_value(hash, contents.num_views);
   add_value(hash, contents.batch);
   add_stream(hash, contents.semantic);
