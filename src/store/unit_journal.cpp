@@ -65,7 +65,8 @@ Written read_or_remove(fs::path const& folder, std::string const& header,
         fs::remove(entry.path());
     return {};
   } catch (fs::filesystem_error const& why) {
-    throw error("cannot read the journal {} ({}). Try to remove it",
+    // Where another job came to its end, it was removed just now.
+    throw error("cannot read the journal {} ({}). Try again, or to remove it",
                 folder.string(), why.code().message());
   }
 }

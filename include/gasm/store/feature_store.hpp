@@ -69,7 +69,7 @@ class FeatureStore : public SampleStore {
 
   FeatureStoreContents contents_;
   std::vector<Part> parts_;
-  std::vector<std::uint64_t> xxh64_;        // [N * V]
+  std::vector<std::uint64_t> xxh64_;       // [N * V]
   std::vector<std::int16_t> view_labels_;  // [N * V]
   std::uint64_t data_hash_ = 0;
   DataFile file_;
