@@ -112,6 +112,12 @@ std::uint64_t size_bound_bytes(FeatureStoreContents const& contents) {
 
 // ---- reading
 
+FeatureViews views_of(std::string const& text) {
+  for (auto const views : {FeatureViews::test, FeatureViews::random})
+    if (text == text_of(views)) return views;
+  throw error("its 'views' are '{}', wanted 'test' or 'random'", text);
+}
+
 /// An array of exactly this shape.
 h5::Array open_shaped(hid_t file, std::string const& name, hid_t type,
                       std::vector<std::uint64_t> const& shape,
@@ -141,7 +147,8 @@ FeatureType type_of(h5::Array const& array, std::string const& name) {
   throw error("'{}' holds neither half nor single precision numbers", name);
 }
 
-/// Sets type and number of views of the contents by the way.
+/// Sets type and number of views of the contents by the way, or compares them
+/// if motion was read before.
 std::optional<FeatureStream> read_stream(hid_t file, std::string const& name,
                                          FeatureStoreContents& contents,
                                          std::uint64_t& start,
@@ -159,7 +166,12 @@ std::optional<FeatureStream> read_stream(hid_t file, std::string const& name,
   auto const dim = [&](std::size_t i) {
     return static_cast<std::int64_t>(shape[i]);
   };
-  contents.type = type_of(array, name);
+  auto const type = type_of(array, name);
+  if (contents.motion &&
+      (type != contents.type || dim(1) != contents.num_views))
+    throw error("'{}' and '{}' have other types or numbers of views",
+                semantic_name, motion_name);
+  contents.type = type;
   contents.num_views = dim(1);
   start = array.start;
   FeatureStream stream;
@@ -219,10 +231,9 @@ FeatureStoreContents read_contents(hid_t file, Places& places,
   contents.split = h5::read_text(file, "split");
   contents.clips_hash = h5::read_text(file, "clips_hash");
   contents.provenance = h5::read_text(file, "provenance");
-  contents.views = h5::read_text(file, "views") == text_of(FeatureViews::random)
-                       ? FeatureViews::random
-                       : FeatureViews::test;
+  contents.views = views_of(h5::read_text(file, "views"));
   contents.batch = static_cast<std::int64_t>(h5::read_number(file, "batch"));
+  if (contents.batch < 1) throw error("its 'batch' is no number of clips");
   contents.classes = h5::read_text_column(file, "classes", size_bytes);
   contents.clips = read_clips(file, size_bytes);
   contents.motion =

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gasm/store/feature_writer.hpp"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <array>
+#include <sstream>
 #include <utility>
 
 #include "feature_file.hpp"
@@ -24,9 +27,17 @@ fs::path journal_of(fs::path const& path) {
   return path.string() + ".partial.journal";
 }
 
+/// Never throws: what cannot be looked at cannot be made either.
+bool is_there(fs::path const& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
 void check_contents(FeatureStoreContents const& contents) {
   if (contents.clips.empty())
     throw usage_error("there is no clip whose features could be stored");
+  if (contents.classes.empty())
+    throw usage_error("a feature store needs at least one class");
   if (contents.batch < 1 || contents.num_views < 1)
     throw usage_error("cannot store {} views in units of {} clips",
                       contents.num_views, contents.batch);
@@ -41,16 +52,29 @@ void check_contents(FeatureStoreContents const& contents) {
                      (*stream)->shape.num_tokens));
 }
 
+/// All that two extractions may differ in, for compare_provenance.
+std::string describe(FeatureStoreContents const& contents) {
+  return contents.provenance +
+         fmt::format(
+             "clips: {} of data hash {}\nviews: {} {}\n", contents.clips.size(),
+             contents.clips_hash, contents.num_views,
+             contents.views == FeatureViews::random ? "random" : "test") +
+         fmt::format("type: {}\nbatch: {}\n",
+                     contents.type == FeatureType::fp16 ? "fp16" : "fp32",
+                     contents.batch);
+}
+
 /// The unfinished file, begun now or by an earlier job. On the root.
-void begin_or_check(fs::path const& partial,
-                    FeatureStoreContents const& contents, bool start_anew) {
-  if (fs::exists(partial) && !start_anew) {
+void begin_or_check(fs::path const& path, FeatureStoreContents const& contents,
+                    bool start_anew) {
+  auto const partial = partial_of(path);
+  if (is_there(partial) && !start_anew) {
     auto const index = feature_file::read_index(partial);
     if (!index)
       throw error("{}. Or --restart to give it up", index.error().what());
     if (index_hash(index->contents) == index_hash(contents)) return;
     auto const differs =
-        compare_provenance(index->contents.provenance, contents.provenance);
+        compare_provenance(describe(index->contents), describe(contents));
     throw usage_error(
         "{} was begun with other clips or settings{}{}. Try --restart to give "
         "it up, or another --output",
@@ -60,12 +84,27 @@ void begin_or_check(fs::path const& partial,
   auto const fresh = partial.string() + ".tmp";
   try {
     value_or_throw(feature_file::create(fresh, contents));
+    value_or_throw(value_or_throw(DataFile::open(fresh)).sync());
     value_or_throw(publish_rename(fresh, partial));
   } catch (Error const&) {
     std::error_code ignored;
     fs::remove(fresh, ignored);
+    if (!is_there(partial)) fs::remove_all(journal_of(path), ignored);
     throw;
   }
+}
+
+/// The numbers of all ranks, in order. Collective.
+std::vector<std::int64_t> union_of(Communicator const& comm,
+                                   std::vector<std::int64_t> const& mine) {
+  std::vector<std::int64_t> all;
+  for (auto const& text :
+       comm.all_gather_strings(fmt::format("{}", fmt::join(mine, " ")))) {
+    std::istringstream numbers(text);
+    for (std::int64_t number = 0; numbers >> number;) all.push_back(number);
+  }
+  std::ranges::sort(all);
+  return all;
 }
 
 std::int64_t count_units(FeatureStoreContents const& contents) {
@@ -122,12 +161,12 @@ FeatureWriter FeatureWriter::open(Communicator const& comm,
   auto const partial = partial_of(path);
   // The journal of a file that is not there is of one that was given up.
   bool start_anew = use == UnfinishedUse::start_anew ||
-                    (comm.is_root() && !fs::exists(partial));
+                    (comm.is_root() && !is_there(partial));
   comm.broadcast(start_anew);
   auto journal = UnitJournal::open(comm, journal_of(path),
                                    to_hex(index_hash(contents)), start_anew);
   agree_call(comm, [&] {
-    if (comm.is_root()) begin_or_check(partial, contents, start_anew);
+    if (comm.is_root()) begin_or_check(path, contents, start_anew);
   });
   return agree_call(comm, [&] {
     auto index = value_or_throw(feature_file::read_index(partial));
@@ -179,9 +218,15 @@ Result<void> FeatureWriter::write(std::int64_t unit,
 
 Result<void> FeatureWriter::sync() {
   if (state_->unsynced.empty()) return {};
-  if (auto done = state_->file.sync(); !done) return done;
+  if (auto done = state_->file.sync(); !done) {
+    // What could not be flushed is forgotten by the system: a later flush that
+    // succeeds says nothing about it.
+    state_->unsynced.clear();
+    return done;
+  }
   if (auto done = state_->journal.append(state_->unsynced); !done) return done;
-  state_->own.merge(state_->unsynced);
+  for (auto& [unit, record] : state_->unsynced)
+    state_->own.insert_or_assign(unit, std::move(record));
   state_->unsynced.clear();
   return {};
 }
@@ -193,7 +238,7 @@ UnitRecords FeatureWriter::State::gather(Communicator const& comm) const {
   for (auto const& text : comm.all_gather_strings(lines))
     read_lines(text, units);
   std::erase_if(units, [&](auto const& entry) {
-    return entry.first >= count_units(contents()) ||
+    return entry.first < 0 || entry.first >= count_units(contents()) ||
            !is_right(entry.second, entry.first);
   });
   return units;
@@ -237,13 +282,18 @@ void FeatureWriter::State::seal(UnitRecords const& units) {
                   record.view_labels.end());
   }
   auto const& places = index.places;
+  auto const put_seal = [&](std::uint64_t seal) {
+    value_or_throw(file.write(places.seal, std::as_bytes(std::span(&seal, 1))));
+    value_or_throw(file.sync());
+  };
+  // Of a job that was killed before the last step. It would not fit the new
+  // columns if units were made anew since.
+  if (index.data_hash != 0) put_seal(0);
   value_or_throw(file.write(places.xxh64, std::as_bytes(std::span(xxh64))));
   value_or_throw(
       file.write(places.view_label, std::as_bytes(std::span(labels))));
   value_or_throw(file.sync());
-  auto const hash = feature_file::data_hash(contents(), xxh64, labels);
-  value_or_throw(file.write(places.seal, std::as_bytes(std::span(&hash, 1))));
-  value_or_throw(file.sync());
+  put_seal(feature_file::data_hash(contents(), xxh64, labels));
   value_or_throw(FeatureStore::open(partial_of(path)));
   value_or_throw(publish_rename(partial_of(path), path));
   std::error_code ignored;
@@ -253,25 +303,34 @@ void FeatureWriter::State::seal(UnitRecords const& units) {
 void FeatureWriter::finish(Communicator const& comm) {
   agree_ok(comm, sync());
   auto const units = state_->gather(comm);
-  if (static_cast<std::int64_t>(units.size()) != num_units())
+  auto const first_clip = [&](std::int64_t unit) {
+    auto const& clips = state_->contents().clips;
+    return clips[static_cast<std::size_t>(unit * state_->contents().batch)].id;
+  };
+  auto const num_missing =
+      num_units() - static_cast<std::int64_t>(units.size());
+  if (num_missing > 0) {
+    std::int64_t unit = 0;
+    while (units.contains(unit)) ++unit;
     throw AgreedError(error(
-        "{} of {} units of {} were not written. Try the same command again",
-        num_units() - static_cast<std::int64_t>(units.size()), num_units(),
-        partial_of(state_->path).string()));
-  agree_call(comm, [&] {
+        "{} of {} units of {} were not written (the first begins with clip "
+        "'{}'). Try the same command again",
+        num_missing, num_units(), partial_of(state_->path).string(),
+        first_clip(unit)));
+  }
+  auto const found = agree_call(comm, [&] {
     auto const next = (comm.rank() + 1) % comm.size();
-    auto const changed = state_->changed_units(units, next, comm.size());
-    if (changed.empty()) return;
-    value_or_throw(state_->journal.drop(changed));
-    throw error(
+    return state_->changed_units(units, next, comm.size());
+  });
+  auto const changed = union_of(comm, found);
+  if (!changed.empty()) {
+    agree_ok(comm, state_->journal.drop(changed));
+    throw AgreedError(error(
         "{} units of {} are not what was written (the first begins with clip "
         "'{}'). Try the same command again: it makes them anew",
         changed.size(), partial_of(state_->path).string(),
-        state_->contents()
-            .clips[static_cast<std::size_t>(changed[0] *
-                                            state_->contents().batch)]
-            .id);
-  });
+        first_clip(changed[0])));
+  }
   agree_call(comm, [&] {
     if (comm.is_root()) state_->seal(units);
   });

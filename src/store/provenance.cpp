@@ -14,7 +14,7 @@ Lines lines_of(std::string const& text) {
   Lines lines;
   std::istringstream stream(text);
   for (std::string line; std::getline(stream, line);) {
-    auto const colon = line.find(": ");
+    auto const colon = std::min(line.find(": "), line.size());
     lines.emplace(line.substr(0, colon),
                   line.substr(std::min(line.size(), colon + 2)));
   }

@@ -27,7 +27,7 @@ std::string header_line(std::string const& file_hash) {
 }
 
 struct Written {
-  std::string text;  // all files, one after the other
+  std::string text;  // all files of this header, one after the other
   int last_run = 0;
 };
 
@@ -38,7 +38,7 @@ int run_number(std::string const& name) {
   return std::atoi(name.c_str() + start.size());
 }
 
-Written read_files(fs::path const& folder) {
+Written read_files(fs::path const& folder, std::string const& header) {
   std::vector<std::pair<int, fs::path>> files;
   for (auto const& entry : fs::directory_iterator(folder))
     if (int const run = run_number(entry.path().filename().string()); run > 0)
@@ -50,15 +50,16 @@ Written read_files(fs::path const& folder) {
     auto text = value_or_throw(read_text(file));
     // A killed writer may have left the last line unfinished.
     text.resize(text.rfind('\n') + 1);
-    written.text += text;
+    if (text.starts_with(header + "\n")) written.text += text;
     written.last_run = run;
   }
   return written;
 }
 
-Written read_or_remove(fs::path const& folder, bool start_anew) {
+Written read_or_remove(fs::path const& folder, std::string const& header,
+                       bool start_anew) {
   try {
-    if (!start_anew) return read_files(folder);
+    if (!start_anew) return read_files(folder, header);
     for (auto const& entry : fs::directory_iterator(folder))
       if (run_number(entry.path().filename().string()) > 0)
         fs::remove(entry.path());
@@ -102,49 +103,44 @@ void read_lines(std::string const& text, UnitRecords& units) {
 
 UnitJournal UnitJournal::open(Communicator const& comm, fs::path const& folder,
                               std::string const& file_hash, bool start_anew) {
+  auto const header = header_line(file_hash);
   std::optional<FileLock> lock;
   // Read by the root alone, so that all ranks know the same.
   auto written = agree_call(comm, [&] {
     if (!comm.is_root()) return Written{};
     value_or_throw(make_folder(folder));
     lock = value_or_throw(FileLock::take(folder / "lock", kLockPatience_s));
-    return read_or_remove(folder, start_anew);
+    return read_or_remove(folder, header, start_anew);
   });
   comm.broadcast(written.text);
   comm.broadcast(written.last_run);
   return agree_call(comm, [&] {
-    auto const header = header_line(file_hash);
     auto const path = folder / fmt::format("run-{}-rank-{}.jsonl",
                                            written.last_run + 1, comm.rank());
     UnitJournal journal(
         value_or_throw(FileWriter::open(path, FileWriter::Mode::truncate)),
         std::move(lock));
     value_or_throw(journal.file_.write(header + "\n"));
-    journal.read(written.text, header);
+    read_lines(written.text, journal.units_);
     return journal;
   });
 }
 
-void UnitJournal::read(std::string const& text, std::string const& header) {
-  std::string believed;
-  bool is_believed = false;
-  for (std::size_t at = 0; at < text.size();) {
-    auto const end = text.find('\n', at) + 1;
-    auto const line = std::string_view(text).substr(at, end - at);
-    at = end;
-    if (line.starts_with(R"({"schema")"))
-      is_believed = line.substr(0, line.size() - 1) == header;
-    else if (is_believed)
-      believed += line;
+Result<void> UnitJournal::put(std::string const& text) {
+  auto const size_bytes = file_.size_bytes();
+  if (auto done = file_.write(text); !done) {
+    // The next line must not continue a torn one. If this fails, too, that
+    // line is damaged, and its unit made again.
+    (void)file_.truncate(size_bytes);
+    return done;
   }
-  read_lines(believed, units_);
+  return file_.sync();
 }
 
 Result<void> UnitJournal::append(UnitRecords const& units) {
   std::string text;
   for (auto const& [unit, record] : units) text += to_line(unit, record);
-  if (auto done = file_.write(text); !done) return done;
-  return file_.sync();
+  return put(text);
 }
 
 Result<void> UnitJournal::drop(std::vector<std::int64_t> const& units) {
@@ -155,8 +151,7 @@ Result<void> UnitJournal::drop(std::vector<std::int64_t> const& units) {
     json["drop"] = true;
     text += json.dump() + "\n";
   }
-  if (auto done = file_.write(text); !done) return done;
-  return file_.sync();
+  return put(text);
 }
 
 }  // namespace gasm

@@ -39,13 +39,14 @@ class UnitJournal {
 
   /// Appends units and puts the journal on the disk.
   Result<void> append(UnitRecords const& units);
-  /// These units do not count any more.
+  /// These units do not count any more. To be called on all ranks for all such
+  /// units: their lines may be in any rank's file.
   Result<void> drop(std::vector<std::int64_t> const& units);
 
  private:
   UnitJournal(FileWriter file, std::optional<FileLock> lock)
       : file_(std::move(file)), lock_(std::move(lock)) {}
-  void read(std::string const& text, std::string const& header);
+  Result<void> put(std::string const& text);
 
   FileWriter file_;
   std::optional<FileLock> lock_;  // the root's, for all

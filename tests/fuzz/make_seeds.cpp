@@ -8,6 +8,7 @@
 
 #include "gasm/comm/communicator.hpp"
 #include "support/clip_files.hpp"
+#include "support/feature_files.hpp"
 
 namespace gasm {
 namespace {
@@ -75,6 +76,20 @@ void make_stores(path const& folder) {
                      folder / fmt::format("{}.h5", sizes.size()),
                      clips.contents, clips.source());
   }
+  auto const put = [&](char const* name, FeatureStoreContents const& contents) {
+    write_fake_store(Communicator::self(), folder / name, contents);
+  };
+  auto contents = fake_contents(3, 2);
+  put("features.h5", contents);
+  contents.type = FeatureType::fp32;
+  contents.views = FeatureViews::random;
+  contents.semantic.reset();
+  put("motion.h5", contents);
+  // Not finished.
+  auto const unfinished = folder / "unfinished.h5";
+  { FeatureWriter::open(Communicator::self(), unfinished, contents, {}); }
+  std::filesystem::rename(unfinished.string() + ".partial", unfinished);
+  std::filesystem::remove_all(unfinished.string() + ".partial.journal");
 }
 
 }  // namespace

@@ -19,7 +19,8 @@ void read_video(std::span<std::byte const> input);
 /// byte 0x1e between them: listed and loaded as an annotation folder.
 void read_annotations(std::span<std::byte const> input);
 
-/// The bytes of a clips.h5: opened, every clip read, all held in memory.
+/// The bytes of a clips.h5 or a features.h5: opened, every record read, all
+/// held in memory.
 void read_store(std::span<std::byte const> input);
 
 /// Throws unless a reader kept what it promises.

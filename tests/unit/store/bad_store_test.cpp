@@ -113,8 +113,9 @@ TEST_F(BadStore, ForeignSchema) {
 TEST_F(BadStore, OtherVersion) {
   std::uint64_t const version = 2;
   set_attribute("schema_version", &version);
-  EXPECT_THAT(why_not_open(), HasSubstr("its schema version is 2, written by a newer program; this one "
-                        "reads 1"));
+  EXPECT_THAT(why_not_open(),
+              HasSubstr("its schema version is 2, written by a newer program; "
+                        "this one reads 1"));
 }
 
 TEST_F(BadStore, OffsetsThatDoNotFit) {
