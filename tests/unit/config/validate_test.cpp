@@ -153,11 +153,25 @@ INSTANTIATE_TEST_SUITE_P(
                       "f.yaml:1:25: data.sampling.kind", "motion"}));
 
 INSTANTIATE_TEST_SUITE_P(
+    Features, ContradictionTest,
+    testing::Values(Contradiction{"{data: {source: features}, "
+                                  "model: {semantic: {train: all}}}",
+                                  "f.yaml:1:47: model.semantic.train",
+                                  "is all, but data.source is features"},
+                    Contradiction{"{data: {source: features}, "
+                                  "model: {motion: {train: all}}}",
+                                  "f.yaml:1:45: model.motion.train",
+                                  "Try none, or data.source: clips"},
+                    Contradiction{
+                        "{data: {source: features, "
+                        "feature_augment: {mixup_alpha: 0.8}}, "
+                        "train: {micro_batch: 1}}",
+                        "f.yaml:1:45: data.feature_augment.mixup_alpha",
+                        "Try train.micro_batch: 2"}));
+
+INSTANTIATE_TEST_SUITE_P(
     NotThereYet, ContradictionTest,
-    testing::Values(Contradiction{"data: {source: features}",
-                                  "f.yaml:1:8: data.source",
-                                  "does not have that yet"},
-                    Contradiction{"train: {ema: 0.9}", "f.yaml:1:9: train.ema",
+    testing::Values(Contradiction{"train: {ema: 0.9}", "f.yaml:1:9: train.ema",
                                   "does not have that yet"},
                     Contradiction{"train: {precision: bf16}",
                                   "f.yaml:1:9: train.precision", "Try fp32"},
