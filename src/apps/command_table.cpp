@@ -33,6 +33,8 @@ constexpr std::array kCommands = {
     Command{"eval", "measure a trained model on held-out clips", run_eval},
     Command{"forward", "run a model on given tensors", run_forward},
     Command{"bench decode", "measure decoding speed", run_bench_decode},
+    Command{"bench store", "measure how fast a store becomes batches",
+            run_bench_store},
     Command{"doctor", "show what build and machine can do", run_doctor},
 };
 

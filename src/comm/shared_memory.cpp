@@ -48,11 +48,13 @@ SharedMemory& SharedMemory::operator=(SharedMemory&& other) noexcept = default;
 
 SharedMemory::SharedMemory(Communicator const& node, std::size_t num_bytes) {
   if (node.size() == 1) {
-    own_.reset(new (std::nothrow) std::byte[num_bytes]);
-    if (!own_)
+    try {
+      own_ = allocate_large(num_bytes);
+    } catch (std::bad_alloc const&) {
       throw error(
           "cannot hold {:.2f} GB in memory. Try data.store: exchange or direct",
           gb(num_bytes));
+    }
     bytes_ = {own_.get(), num_bytes};
     return;
   }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "gasm/base/error.hpp"
+#include "gasm/base/large_memory.hpp"
 #include "gasm/comm/agree.hpp"
 #include "gasm/comm/communicator.hpp"
 #include "gasm/comm/message_batch.hpp"
@@ -53,7 +54,7 @@ class ExchangeReader : public RecordReader {
   AheadOptions options_;
   std::int64_t steps_ahead_;
   Communicator comm_;
-  std::unique_ptr<std::byte[]> memory_;
+  LargeMemory memory_;
   RecordSlab slab_;
   ChangedRecords changed_;
   Arrivals arrivals_;
@@ -71,10 +72,13 @@ ExchangeReader::ExchangeReader(Communicator const& world,
   auto const share =
       record_share(file.num_records(), world.rank(), world.size());
   auto const size = num_record_bytes(file, share.first, share.last);
+  auto node = world.node_local();
+  auto const ranks_here = node.size();
+  node.close();
   auto const own = agree_call(world, [&] {
-    memory_.reset(new std::byte[size]);
+    memory_ = allocate_large(size);
     slab_ = RecordSlab(file, share.first, share.last, {memory_.get(), size});
-    return value_or_throw(slab_.fill(0, 1));
+    return value_or_throw(slab_.fill(0, 1, num_fill_threads(ranks_here)));
   });
   changed_ = gather_changed(world, own);
 }
@@ -142,7 +146,7 @@ void ExchangeReader::post(std::int64_t step) {
       }
     }
   }
-  transfer.memory.reset(new std::byte[num_bytes]);
+  transfer.memory = allocate_large(num_bytes);
   auto* into = transfer.memory.get();
   for (auto const& [record, rank] : needs) {
     if (rank == comm_.rank()) {

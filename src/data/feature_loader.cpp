@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <span>
 
 #include "gasm/base/clock.hpp"
@@ -71,17 +70,19 @@ Result<std::int64_t> FeatureLoader::load_sample(std::int64_t sample,
   std::int64_t label = store_.label(sample);
   for (std::int64_t view = 0; view < num_views_; ++view) {
     auto const number = store_.record_of(sample, first + view);
-    auto const record =
-        reader_ ? reader_->read(number) : read_record(store_, number);
-    if (!record) return tl::unexpected(record.error());
+    RecordPlaces into;
     std::size_t part = 0;
-    for (auto** into : {&semantic, &motion}) {
-      if (*into == nullptr) continue;
-      auto const bytes = record->parts[part++];
-      std::memcpy(*into, bytes.data(), bytes.size());
-      *into += bytes.size();
-      num_bytes_read_ += bytes.size();
-    }
+    auto const place = [&](std::byte*& start, std::size_t size) {
+      if (start == nullptr) return;
+      into[part++] = {start, size};
+      start += size;
+      num_bytes_read_ += size;
+    };
+    place(semantic, store_.contents().semantic_bytes());
+    place(motion, store_.contents().motion_bytes());
+    auto const done = reader_ ? reader_->read_into(number, into)
+                              : read_record_into(store_, number, into);
+    if (!done) return tl::unexpected(done.error());
     if (is_training) label = store_.record_label(number);
   }
   return label;

@@ -7,6 +7,7 @@
 
 #include "gasm/base/background.hpp"
 #include "gasm/base/error.hpp"
+#include "gasm/base/large_memory.hpp"
 #include "gasm/comm/agree.hpp"
 #include "gasm/data/ahead_readers.hpp"
 #include "gasm/data/arrivals.hpp"
@@ -61,7 +62,7 @@ std::vector<RecordBytes> read_window(RecordFile const& file,
   auto runs = runs_of(places);
   std::uint64_t total = 0;
   for (auto const& run : runs) total += run.range.size;
-  std::shared_ptr<std::byte[]> const memory(new std::byte[total]);
+  std::shared_ptr<std::byte[]> const memory(allocate_large(total));
   auto* into = memory.get();
   for (auto& run : runs) {
     run.into = into;

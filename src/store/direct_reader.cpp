@@ -10,6 +10,10 @@ class DirectReader : public RecordReader {
   Result<RecordBytes> read(std::int64_t record) override {
     return read_record(file_, record);
   }
+  Result<void> read_into(std::int64_t record,
+                         RecordPlaces const& into) override {
+    return read_record_into(file_, record, into);
+  }
 
  private:
   RecordFile const& file_;

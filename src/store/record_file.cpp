@@ -22,19 +22,31 @@ Result<RecordBytes> read_record(RecordFile const& file, std::int64_t record) {
   auto const total = num_record_bytes(file, record, record + 1);
   // Not value-initialised: every byte is about to be read.
   std::shared_ptr<std::byte[]> const memory(new std::byte[total]);
+  RecordPlaces places;
   std::size_t begin = 0;
   for (std::size_t part = 0; part < file.num_parts(); ++part) {
-    auto const range = file.range(record, part);
-    std::span const into(memory.get() + begin, range.size);
-    if (auto done = file.file().read(range.start, into); !done)
-      return tl::unexpected(done.error());
-    bytes.parts[part] = into;
-    begin += range.size;
+    auto const size = file.range(record, part).size;
+    places[part] = {memory.get() + begin, size};
+    bytes.parts[part] = places[part];
+    begin += size;
   }
   bytes.owner = memory;
-  if (auto done = file.check(record, bytes); !done)
+  if (auto done = read_record_into(file, record, places); !done)
     return tl::unexpected(done.error());
   return bytes;
+}
+
+Result<void> read_record_into(RecordFile const& file, std::int64_t record,
+                              RecordPlaces const& into) {
+  RecordBytes bytes;
+  for (std::size_t part = 0; part < file.num_parts(); ++part) {
+    auto const range = file.range(record, part);
+    GASM_ASSERT(into[part].size() == range.size);
+    if (auto done = file.file().read(range.start, into[part]); !done)
+      return done;
+    bytes.parts[part] = into[part];
+  }
+  return file.check(record, bytes);
 }
 
 }  // namespace gasm

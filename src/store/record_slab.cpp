@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gasm/store/record_slab.hpp"
 
+#include <algorithm>
 #include <sstream>
+#include <system_error>
+#include <thread>
+#include <vector>
 
 #include "gasm/base/error.hpp"
+#include "gasm/comm/agree.hpp"
 #include "gasm/comm/communicator.hpp"
 
 namespace gasm {
@@ -34,7 +39,7 @@ RecordSlab::RecordSlab(RecordFile const& file, std::int64_t first,
   }
 }
 
-Result<ChangedRecords> RecordSlab::fill(int index, int num_shares) {
+Result<ChangedRecords> RecordSlab::fill_share(int index, int num_shares) const {
   ChangedRecords changed;
   auto const share = record_share(last_ - first_, index, num_shares);
   auto const end = first_ + share.last;
@@ -56,6 +61,40 @@ Result<ChangedRecords> RecordSlab::fill(int index, int num_shares) {
         changed.emplace(record, done.error().what());
   }
   return changed;
+}
+
+Result<ChangedRecords> RecordSlab::fill(int index, int num_shares,
+                                        int num_threads) {
+  std::vector<Result<ChangedRecords>> found(
+      static_cast<std::size_t>(num_threads));
+  auto const fill_part = [&](int part) {
+    found[static_cast<std::size_t>(part)] = caught([&] {
+      return value_or_throw(
+          fill_share(index * num_threads + part, num_shares * num_threads));
+    });
+  };
+  {
+    std::vector<std::jthread> others;
+    // A thread that the system refuses leaves its part to this one.
+    int num_others = 0;
+    try {
+      for (; num_others + 1 < num_threads; ++num_others)
+        others.emplace_back(fill_part, num_others);
+    } catch (std::system_error const&) {
+    }
+    for (int part = num_others; part < num_threads; ++part) fill_part(part);
+  }
+  ChangedRecords all;
+  for (auto& part : found) {
+    if (!part) return part;
+    all.merge(*part);
+  }
+  return all;
+}
+
+int num_fill_threads(int ranks_here) {
+  auto const num_cores = static_cast<int>(std::thread::hardware_concurrency());
+  return std::clamp(num_cores / ranks_here, 1, 8);
 }
 
 RecordBytes RecordSlab::bytes(std::int64_t record) const {

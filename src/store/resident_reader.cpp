@@ -38,7 +38,8 @@ ResidentReader::ResidentReader(Communicator const& world,
   // One machine may have the memory and another not: all ranks must learn.
   agree_ok(world, caught([&] { memory_ = SharedMemory(node_, total); }));
   slab_ = RecordSlab(file, 0, file.num_records(), memory_.bytes());
-  auto const own = agree(world, slab_.fill(node_.rank(), node_.size()));
+  auto const own = agree(world, slab_.fill(node_.rank(), node_.size(),
+                                           num_fill_threads(node_.size())));
   memory_.sync(node_);
   changed_ = gather_changed(world, own);
 }

@@ -13,11 +13,11 @@
 #include "gasm/config/load.hpp"
 #include "gasm/data/ahead_readers.hpp"
 #include "gasm/data/feature_loader.hpp"
+#include "gasm/data/store_choice.hpp"
 #include "gasm/extract/backbones.hpp"
 #include "gasm/extract/feature_recipe.hpp"
 #include "gasm/store/clip_store.hpp"
 #include "gasm/store/feature_store.hpp"
-#include "store_choice.hpp"
 
 namespace gasm {
 namespace {

@@ -5,6 +5,8 @@
 #include <memory>
 #include <span>
 
+#include "gasm/base/large_memory.hpp"
+
 namespace gasm {
 
 class Communicator;
@@ -39,7 +41,7 @@ class SharedMemory {
  private:
   struct Window;
   std::unique_ptr<Window> window_;
-  std::unique_ptr<std::byte[]> own_;
+  LargeMemory own_;
   std::span<std::byte> bytes_;
 };
 

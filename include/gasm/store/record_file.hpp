@@ -30,6 +30,9 @@ struct RecordBytes {
   std::shared_ptr<void const> owner;  ///< null: whoever gave it outlives it
 };
 
+/// Where the parts of one record shall go.
+using RecordPlaces = std::array<std::span<std::byte>, kMaxRecordParts>;
+
 /// A file of samples as the store modes see it (record_reader.hpp). A record
 /// is one video file of clips.h5, or one view of a clip of features.h5. It has
 /// the same number of parts in every record, and the ranges of a part follow
@@ -62,5 +65,9 @@ std::uint64_t num_record_bytes(RecordFile const& file, std::int64_t first,
 
 /// Reads a record and checks it.
 Result<RecordBytes> read_record(RecordFile const& file, std::int64_t record);
+
+/// The same: part p to into[p], which has its size (asserted).
+Result<void> read_record_into(RecordFile const& file, std::int64_t record,
+                              RecordPlaces const& into);
 
 }  // namespace gasm

@@ -20,6 +20,9 @@ class RecordReader {
   /// naming path and sample, if they cannot be read or were changed.
   virtual Result<RecordBytes> read(std::int64_t record) = 0;
 
+  /// The same, copied: part p to into[p], which has its size (asserted).
+  virtual Result<void> read_into(std::int64_t record, RecordPlaces const& into);
+
   /// Told by the trainer before the step's first micro-batch is asked for, at
   /// every step, in order. Collective.
   virtual void begin_step(std::int64_t) {}

@@ -32,14 +32,16 @@ class RecordSlab {
   std::int64_t last() const { return last_; }
 
   /// Share `index` of `num_shares` of the records, read in large pieces and
-  /// checked. What is wrong with records that were changed; fails if the file
-  /// cannot be read.
-  Result<ChangedRecords> fill(int index, int num_shares);
+  /// checked, by `num_threads` threads. What is wrong with records that were
+  /// changed; fails if the file cannot be read.
+  Result<ChangedRecords> fill(int index, int num_shares, int num_threads = 1);
 
   /// first() <= record < last() (asserted).
   RecordBytes bytes(std::int64_t record) const;
 
  private:
+  Result<ChangedRecords> fill_share(int index, int num_shares) const;
+
   RecordFile const* file_ = nullptr;
   std::int64_t first_ = 0;
   std::int64_t last_ = 0;
@@ -47,6 +49,10 @@ class RecordSlab {
   std::array<std::span<std::byte>, kMaxRecordParts> parts_;
   std::array<std::uint64_t, kMaxRecordParts> starts_{};
 };
+
+/// Threads with which one of `ranks_here` ranks of a machine fills its share:
+/// those cores that nobody else has, 1 to 8.
+int num_fill_threads(int ranks_here);
 
 /// The records that share `index` of `num_shares` holds: about the same number
 /// of records each; shares may be empty.

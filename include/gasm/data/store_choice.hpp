@@ -21,6 +21,11 @@ struct StoreChoice {
 StoreChoice choose_store_mode(Communicator const& world,
                               std::uint64_t num_bytes);
 
+/// Bytes of the store that a machine with `ranks_here` of `num_ranks` ranks
+/// keeps in memory; 0 for modes that keep no more than a window.
+std::uint64_t kept_bytes(StoreMode mode, std::uint64_t num_bytes,
+                         int ranks_here, int num_ranks);
+
 /// The rule itself, of one machine with `ranks_here` of `num_ranks` ranks.
 StoreChoice choose_store_mode(std::uint64_t num_bytes, std::uint64_t free_bytes,
                               int ranks_here, int num_ranks);

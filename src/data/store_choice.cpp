@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "store_choice.hpp"
+#include "gasm/data/store_choice.hpp"
 
 #include <fmt/format.h>
 #include <sys/statvfs.h>
@@ -56,12 +56,19 @@ std::uint64_t free_memory_bytes() {
   return std::min(system_free_bytes(), group_free_bytes());
 }
 
+std::uint64_t kept_bytes(StoreMode mode, std::uint64_t num_bytes,
+                         int ranks_here, int num_ranks) {
+  if (mode == StoreMode::resident) return num_bytes;
+  if (mode != StoreMode::exchange) return 0;
+  return num_bytes / static_cast<std::uint64_t>(num_ranks) *
+         static_cast<std::uint64_t>(ranks_here);
+}
+
 StoreChoice choose_store_mode(std::uint64_t num_bytes, std::uint64_t free_bytes,
                               int ranks_here, int num_ranks) {
   auto const budget = free_bytes / 2;
-  auto const here = static_cast<std::uint64_t>(ranks_here);
-  auto const all = static_cast<std::uint64_t>(num_ranks);
-  auto const share = num_bytes / all * here;
+  auto const share =
+      kept_bytes(StoreMode::exchange, num_bytes, ranks_here, num_ranks);
   if (num_bytes <= budget)
     return {StoreMode::resident,
             fmt::format("{:.2f} GB fit into half of the {:.2f} GB free",
