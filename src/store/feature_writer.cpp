@@ -171,8 +171,9 @@ FeatureWriter FeatureWriter::open(Communicator const& comm,
   return agree_call(comm, [&] {
     auto index = value_or_throw(feature_file::read_index(partial));
     auto file = value_or_throw(PlacedWriter::open(partial));
-    return FeatureWriter(std::unique_ptr<State>(new State{
-        path, std::move(index), std::move(file), std::move(journal), {}, {}}));
+    State state{path, std::move(index), std::move(file), std::move(journal), {},
+                {}};
+    return FeatureWriter(std::make_unique<State>(std::move(state)));
   });
 }
 

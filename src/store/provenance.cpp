@@ -28,9 +28,9 @@ std::string value_in(Lines const& lines, std::string const& key) {
 
 }  // namespace
 
-std::string compare_provenance(std::string const& there,
-                               std::string const& here,
-                               std::function<bool(std::string const&)> counts) {
+std::string compare_provenance(
+    std::string const& there, std::string const& here,
+    std::function<bool(std::string const&)> const& counts) {
   auto const old_lines = lines_of(there);
   auto const new_lines = lines_of(here);
   auto all = old_lines;

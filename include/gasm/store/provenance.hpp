@@ -11,6 +11,6 @@ namespace gasm {
 /// keys that `counts` accepts, if given.
 std::string compare_provenance(
     std::string const& there, std::string const& here,
-    std::function<bool(std::string const& key)> counts = {});
+    std::function<bool(std::string const& key)> const& counts = {});
 
 }  // namespace gasm
