@@ -3,25 +3,9 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
-#include <sstream>
-
-#include "gasm/base/error.hpp"
 
 namespace gasm {
-namespace {
-
-StoreMode mode_of(std::string const& word) {
-  for (auto const& choice : choices(StoreMode::automatic))
-    if (choice.value != StoreMode::automatic && choice.word == word)
-      return choice.value;
-  throw usage_error(
-      "--modes: there is no mode '{}'. Try resident,exchange,stream,direct",
-      word);
-}
-
-}  // namespace
 
 std::string bench_store_json(BenchStoreResult const& result) {
   nlohmann::ordered_json json;
@@ -59,20 +43,6 @@ std::string bench_store_text(BenchStoreResult const& result) {
     if (mode.num_bad > 0) text += fmt::format(", {} bad", mode.num_bad);
   }
   return text;
-}
-
-std::vector<StoreMode> read_modes(std::string const& words) {
-  std::vector<StoreMode> modes;
-  std::istringstream list(words);
-  for (std::string word; std::getline(list, word, ',');) {
-    auto const mode = mode_of(word);
-    if (std::ranges::count(modes, mode) > 0)
-      throw usage_error("--modes names {} twice", word);
-    modes.push_back(mode);
-  }
-  if (modes.empty())
-    throw usage_error("--modes is empty. Try resident,exchange,stream,direct");
-  return modes;
 }
 
 }  // namespace gasm

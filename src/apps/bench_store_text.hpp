@@ -13,8 +13,4 @@ std::string bench_store_json(BenchStoreResult const& result);
 /// What a person reads of it.
 std::string bench_store_text(BenchStoreResult const& result);
 
-/// "resident,stream": the modes of a list. Throws a usage error for a word
-/// that is none of them, or comes twice.
-std::vector<StoreMode> read_modes(std::string const& words);
-
 }  // namespace gasm

@@ -24,6 +24,8 @@ constexpr std::array kCommands = {
     Command{"data monitor", "alert where data changed", run_data_monitor},
     Command{"data batches", "print what a training would be fed",
             run_data_batches},
+    Command{"data layout", "say how a store should lie and be read",
+            run_data_layout},
     Command{"data export-wds", "write a clips.h5 as WebDataset shards",
             run_data_export_wds},
     Command{"data import-wds", "pack WebDataset shards into one clips.h5",

@@ -13,6 +13,7 @@ int run_data_pack(Arguments const& arguments);
 int run_data_stats(Arguments const& arguments);
 int run_data_inspect(Arguments const& arguments);
 int run_data_monitor(Arguments const& arguments);
+int run_data_layout(Arguments const& arguments);
 int run_data_subset(Arguments const& arguments);
 int run_data_batches(Arguments const& arguments);
 int run_data_export_wds(Arguments const& arguments);

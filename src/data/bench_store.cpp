@@ -156,7 +156,9 @@ class ModeRun {
                .seed = kSeed,
                .order = mode == StoreMode::stream ? SampleOrder::blocks
                                                   : SampleOrder::shuffled}),
-        total_steps_((1 + num_repeats_) * plan_.steps_per_epoch()),
+        // One more than is measured: the last measured one, too, ends with the
+        // next already begun.
+        total_steps_((2 + num_repeats_) * plan_.steps_per_epoch()),
         prefetch_({.num_threads = options.num_threads,
                    .depth = 2 + options.num_threads}),
         reader_(make_reader(mode)),
@@ -165,17 +167,19 @@ class ModeRun {
   StoreModeFigures measure();
 
  private:
-  struct Epoch {
-    double seconds = 0.0;
+  struct Taken {
     std::uint64_t num_bytes = 0;
     std::int64_t num_samples = 0;
+  };
+  struct Epoch {
+    double seconds = 0.0;
+    Taken taken;  ///< by all ranks
   };
 
   std::unique_ptr<RecordReader> make_reader(StoreMode mode) const;
   std::unique_ptr<BatchLoader> make_loader() const;
   Epoch run_epoch(std::int64_t epoch, MicroBatchPrefetcher& batches);
-  std::int64_t take_own_batches(std::int64_t step,
-                                MicroBatchPrefetcher& batches);
+  Taken take_own_batches(std::int64_t step, MicroBatchPrefetcher& batches);
   void check_delivered(std::int64_t epoch) const;
 
   Communicator const& world_;
@@ -220,37 +224,39 @@ std::unique_ptr<BatchLoader> ModeRun::make_loader() const {
 ModeRun::Epoch ModeRun::run_epoch(std::int64_t epoch,
                                   MicroBatchPrefetcher& batches) {
   times_seen_.assign(static_cast<std::size_t>(store_.size()), 0);
-  auto const bytes_before = loader_->num_bytes_read();
   Epoch found;
   auto const first = epoch * plan_.steps_per_epoch();
   found.seconds = timed(world_, [&] {
     for (auto step = first; step < first + plan_.steps_per_epoch(); ++step) {
       if (on_progress_) on_progress_("load batches");
       reader_->begin_step(step);
-      found.num_samples +=
+      auto const took =
           agree_call(world_, [&] { return take_own_batches(step, batches); });
+      found.taken.num_bytes += took.num_bytes;
+      found.taken.num_samples += took.num_samples;
     }
   });
-  found.num_samples = world_.all_reduce_sum(found.num_samples);
-  found.num_bytes =
-      world_.all_reduce_sum(loader_->num_bytes_read() - bytes_before);
+  found.taken.num_bytes = world_.all_reduce_sum(found.taken.num_bytes);
+  found.taken.num_samples = world_.all_reduce_sum(found.taken.num_samples);
   return found;
 }
 
-/// How many samples they held.
-std::int64_t ModeRun::take_own_batches(std::int64_t step,
-                                       MicroBatchPrefetcher& batches) {
-  std::int64_t num_samples = 0;
+ModeRun::Taken ModeRun::take_own_batches(std::int64_t step,
+                                         MicroBatchPrefetcher& batches) {
+  Taken took;
   auto const own =
       rank_range(plan_.at(step).num_micro, world_.rank(), world_.size());
   for (auto index = own.begin; index < own.end; ++index) {
     auto const batch = batches.next();
-    for (auto const sample : batch->samples)
+    for (auto const sample : batch->samples) {
       ++times_seen_[static_cast<std::size_t>(sample)];
-    num_samples += batch->size();
+      // Clips are records, and features of all records are as large.
+      took.num_bytes += num_record_bytes(store_, sample, sample + 1);
+    }
+    took.num_samples += batch->size();
     num_bad_ += batch->num_bad();
   }
-  return num_samples;
+  return took;
 }
 
 /// Substitutes for bad samples come more than once.
@@ -275,14 +281,14 @@ StoreModeFigures ModeRun::measure() {
   for (int epoch = 0; epoch <= num_repeats_; ++epoch) {
     auto const found = run_epoch(epoch, *batches);
     check_delivered(epoch);
-    figures.num_samples = found.num_samples;
+    figures.num_samples = found.taken.num_samples;
     if (epoch == 0) {
       resident_before = resident_bytes();
       continue;
     }
-    samples_per_s.push_back(static_cast<double>(found.num_samples) /
+    samples_per_s.push_back(static_cast<double>(found.taken.num_samples) /
                             std::max(found.seconds, 1e-9));
-    rates.push_back(gb_per_s(found.num_bytes, found.seconds));
+    rates.push_back(gb_per_s(found.taken.num_bytes, found.seconds));
   }
   figures.grown_bytes =
       world_.all_reduce_max(resident_bytes() - resident_before);

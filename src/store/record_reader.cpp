@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gasm/store/record_reader.hpp"
 
-#include <algorithm>
+#include <cstring>
 
 #include "gasm/base/error.hpp"
 
@@ -13,7 +13,9 @@ Result<void> RecordReader::read_into(std::int64_t record,
   if (!bytes) return tl::unexpected(bytes.error());
   for (std::size_t part = 0; part < into.size(); ++part) {
     GASM_ASSERT(into[part].size() == bytes->parts[part].size());
-    std::ranges::copy(bytes->parts[part], into[part].begin());
+    if (into[part].empty()) continue;
+    std::memcpy(into[part].data(), bytes->parts[part].data(),
+                into[part].size());
   }
   return {};
 }

@@ -168,7 +168,7 @@ EvalResult evaluate_run(Communicator const& world, RunConfig const& config,
       world.size() > 1 ? make_mpi_collective(world) : make_self_collective();
   Phase const phase(watchdog, "evaluate", config.train.watchdog_s);
   fault_point(world.rank(), "evaluate");
-  auto const result = evaluate(
+  auto result = evaluate(
       world, *collective, *model, *source.loader, source.size(), num_classes,
       {.micro_batch = config.train.micro_batch,
        .num_threads = config.data.threads,
