@@ -26,6 +26,8 @@ void sleep_s(double duration_s) {
 /// Steps until a signal comes on any rank; then a checkpoint would be saved.
 ExitCode stop_on_signal(Communicator const& world, double save_s) {
   StopFlag flag;
+  // A rank without its flag would be killed by the signal.
+  world.barrier();
   if (world.is_root()) {
     std::printf("ready %d\n", getpid());
     std::fflush(stdout);
