@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <deque>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -88,7 +89,7 @@ ExchangeReader::ExchangeReader(Communicator const& world,
 ExchangeReader::~ExchangeReader() {
   if (under_way_.empty()) return;
   (void)memory_.release();
-  (void)new std::deque<Transfer>(std::move(under_way_));
+  (void)new (std::nothrow) std::deque<Transfer>(std::move(under_way_));
 }
 
 int ExchangeReader::owner_of(std::int64_t record) const {
