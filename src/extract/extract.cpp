@@ -2,6 +2,7 @@
 #include "gasm/extract/extract.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <vector>
 
 #include "gasm/base/clock.hpp"
@@ -35,17 +36,30 @@ FeatureStoreContents plan(Communicator const& world, RunConfig const& config,
       options.type, options.batch, recipe);
 }
 
-/// The finished file of these contents, if it is there. Collective.
+/// The data hash of the finished file of these contents, 0 if there is none.
+/// On the root. Throws a usage error if something else has its name.
+std::uint64_t find_on_root(ExtractOptions const& options,
+                           FeatureStoreContents const& contents) {
+  if (options.unfinished == UnfinishedUse::start_anew ||
+      !fs::exists(options.output))
+    return 0;
+  auto const store = FeatureStore::open(options.output);
+  if (store && index_hash(store->contents()) == index_hash(contents))
+    return store->data_hash();
+  throw usage_error(
+      "{} is there and {}. Try --restart to replace it, or another --output",
+      options.output.string(),
+      store ? "holds other features (of other clips or settings)"
+            : "is no finished feature store");
+}
+
+/// Collective.
 std::uint64_t find_finished(Communicator const& world,
                             ExtractOptions const& options,
                             FeatureStoreContents const& contents) {
-  std::uint64_t hash = 0;
-  if (world.is_root() && options.unfinished == UnfinishedUse::go_on &&
-      fs::exists(options.output)) {
-    auto const store = FeatureStore::open(options.output);
-    if (store && index_hash(store->contents()) == index_hash(contents))
-      hash = store->data_hash();
-  }
+  auto hash = agree_call(world, [&] {
+    return world.is_root() ? find_on_root(options, contents) : std::uint64_t{0};
+  });
   world.broadcast(hash);
   return hash;
 }
@@ -80,7 +94,7 @@ WorkTimes work(std::vector<std::int64_t> const& units, WorkCounter& counter,
                UnitMaker& maker, FeatureWriter& writer,
                ExtractOptions const& options) {
   auto const num = static_cast<std::int64_t>(units.size());
-  std::int64_t num_taken = 0;
+  std::atomic<std::int64_t> num_taken = 0;  // the reading threads count
   auto const clips = maker.prefetch([&]() -> std::optional<std::int64_t> {
     auto const next = counter.next();
     if (next >= num) return std::nullopt;

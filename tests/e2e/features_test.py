@@ -81,9 +81,13 @@ class Features(TrainCase):
         _, out = self.extract("twice.h5")
         self.assertIn("was there already", out)
         self.assertEqual(output.stat().st_mtime_ns, before.st_mtime_ns)
-        # Made in another way, it is made anew.
-        _, out = self.extract("twice.h5", "--dtype", "fp32")
-        self.assertNotIn("was there already", out)
+        # Nothing that took hours is replaced by mistake.
+        _, out = self.extract("twice.h5", "--dtype", "fp32", code=2)
+        self.assertRegex(out, r"twice\.h5 is there and holds other features")
+        _, out = self.extract("validation.h5", code=2)
+        self.assertRegex(out, r"validation\.h5 is there and is no finished feature store")
+        self.assertEqual(output.stat().st_mtime_ns, before.st_mtime_ns)
+        self.extract("twice.h5", "--dtype", "fp32", "--restart")
         self.assertGreater(output.stat().st_size, before.st_size)
 
     def test_more_ranks_than_batches(self):

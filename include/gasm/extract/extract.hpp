@@ -50,8 +50,9 @@ struct ExtractSummary {
 /// goes on). The ranks of a machine take units from one list, and decode ahead
 /// of the model on data.threads threads each. A file that is there already and
 /// was made in the same way is left alone. Throws the same Error on all ranks
-/// for a clip that cannot be decoded, or features that half precision does not
-/// hold. Collective.
+/// if another file has its name (unless it shall be given up), for a clip that
+/// cannot be decoded, or features that half precision does not hold.
+/// Collective.
 ExtractSummary extract_features(Communicator const& world,
                                 RunConfig const& config,
                                 ExtractOptions const& options);
