@@ -116,7 +116,7 @@ class Features(TrainCase):
 
     def test_killed_at_random_moments(self):
         # Small batches and large frames: long enough to be killed so often.
-        slow = {"model.semantic.resolution": "[192, 256]"}
+        slow = {"model.semantic.resolution": "[384, 512]"}
         calm, _ = self.extract("calm.h5", "--batch", "1", ranks=2, sets=slow)
         output = self.folder / "killed.h5"
         draw = random.Random(7)
@@ -309,7 +309,7 @@ class Features(TrainCase):
                 code, out, _ = Job(self.words("unfit", {**pair, **sets})).wait()
                 self.assertIn(code, (2, 4), out)
                 self.assertRegex(out, pattern)
-        random_val, _ = self.extract("random-val.h5", "--views", "2", clips="validation.h5")
+        random_val, _ = self.extract("drawn-val.h5", "--views", "2", clips="validation.h5")
         code, out, _ = Job(self.words("unfit", {**pair, "data.val": random_val})).wait()
         self.assertEqual(code, 2, out)
         self.assertIn("views that were drawn at random", out)
