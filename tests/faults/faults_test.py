@@ -378,7 +378,7 @@ class Data(TrainCase):
             _, out = self.train(f"budget-{ranks}", {
                 "data.train": path, "data.max_bad_fraction": 2 / 32, "train.steps": 3},
                 ranks=ranks, code=4)
-            self.assertRegex(out, r"error: 3 of 32 clips of \S*three\.h5 cannot be decoded")
+            self.assertRegex(out, r"error: 3 of 32 clips of \S*three\.h5 cannot be used")
             self.assertEqual(out.count("error: "), 1, out)
 
     def test_changed_byte_of_a_validation_clip(self):
