@@ -34,50 +34,6 @@ std::string header_line(VideoSource const& source) {
   return header.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-struct Written {
-  std::string text;  ///< all files, one after the other
-  int last_run = 0;
-};
-
-/// N of "run-N-rank-R.jsonl"; 0 for any other name.
-int run_number(std::string const& name) {
-  constexpr std::string_view start = "run-";
-  if (!name.starts_with(start) || !name.ends_with(".jsonl")) return 0;
-  return std::atoi(name.c_str() + start.size());
-}
-
-Written read_files(fs::path const& folder, JournalUse use) {
-  Written written;
-  std::vector<fs::path> files;
-  for (auto const& entry : fs::directory_iterator(folder))
-    if (int const run = run_number(entry.path().filename().string()); run > 0) {
-      files.push_back(entry.path());
-      written.last_run = std::max(written.last_run, run);
-    }
-  if (use == JournalUse::start_anew) {
-    for (auto const& file : files) fs::remove(file);
-    return {};
-  }
-  std::ranges::sort(files);
-  for (auto const& file : files) {
-    auto text = value_or_throw(read_text(file));
-    // A killed writer may have left the last line unfinished.
-    text.resize(text.rfind('\n') + 1);
-    written.text += text;
-  }
-  return written;
-}
-
-template <class Body>
-auto with_folder(fs::path const& folder, Body const& body) {
-  try {
-    return body();
-  } catch (fs::filesystem_error const& why) {
-    throw error("cannot read the journal {} ({}). Try to remove it",
-                folder.string(), why.code().message());
-  }
-}
-
 }  // namespace
 
 Result<VideoStamp> stamp_of(VideoSource const& source,
@@ -98,40 +54,20 @@ Result<VideoStamp> stamp_of(VideoSource const& source,
 VerifyJournal VerifyJournal::open(Communicator const& comm,
                                   fs::path const& folder,
                                   VideoSource const& source, JournalUse use) {
-  // Read by the root alone, so that all ranks know the same.
-  std::optional<FileLock> lock;
-  auto written = agree_call(comm, [&] {
-    if (!comm.is_root()) return Written{};
-    value_or_throw(make_folder(folder));
-    lock = value_or_throw(FileLock::take(folder / "lock", kLockPatience_s));
-    return with_folder(folder, [&] { return read_files(folder, use); });
-  });
-  comm.broadcast(written.text);
-  comm.broadcast(written.last_run);
-  return agree_call(comm, [&] {
-    auto const header = header_line(source);
-    auto const path = folder / fmt::format("run-{}-rank-{}.jsonl",
-                                           written.last_run + 1, comm.rank());
-    VerifyJournal journal(
-        value_or_throw(FileWriter::open(path, FileWriter::Mode::truncate)),
-        std::move(lock));
-    value_or_throw(journal.file_.write(header + "\n"));
-    journal.read(written.text, header);
-    return journal;
-  });
+  VerifyJournal journal(
+      JobJournal::open(comm, folder,
+                       {.header = header_line(source),
+                        .start_anew = use == JournalUse::start_anew,
+                        .lock_patience_s = kLockPatience_s}));
+  journal.read(journal.file_.earlier_lines());
+  return journal;
 }
 
-void VerifyJournal::read(std::string const& text, std::string const& header) {
-  bool is_believed = false;
+void VerifyJournal::read(std::string const& text) {
   for (std::size_t at = 0; at < text.size();) {
     auto const end = text.find('\n', at);
     auto const line = std::string_view(text).substr(at, end - at);
     at = end + 1;
-    if (line.starts_with(R"({"schema")")) {
-      is_believed = line == header;
-      continue;
-    }
-    if (!is_believed) continue;
     try {
       auto const json = Json::parse(line);
       Entry entry;
@@ -178,8 +114,8 @@ Result<void> VerifyJournal::append(VideoRecord const& record,
   json["width"] = record.width;
   json["height"] = record.height;
   json["is_ebml"] = record.is_ebml;
-  return file_.write(json.dump(-1, ' ', false, Json::error_handler_t::replace) +
-                     "\n");
+  return file_.append(
+      json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
 void remove_journal(Communicator const& comm, fs::path const& folder) {

@@ -6,10 +6,10 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 
-#include "gasm/base/file.hpp"
-#include "gasm/base/file_lock.hpp"
 #include "gasm/base/result.hpp"
+#include "gasm/comm/job_journal.hpp"
 #include "gasm/data/verify.hpp"
 
 namespace gasm {
@@ -28,8 +28,8 @@ struct VideoStamp {
 };
 Result<VideoStamp> stamp_of(VideoSource const& source, VideoPlace const& place);
 
-/// The good videos of verifications that did not come to a good end, a folder
-/// of FOLDER/run-N-rank-R.jsonl (docs/formats.md): a line is written when a
+/// The good videos of verifications that did not come to a good end, a
+/// JobJournal (docs/formats.md): a line is written when a
 /// video is done, so that a killed job loses one video a rank at most. Files
 /// of other places of videos, or of another FFmpeg, are not believed.
 class VerifyJournal {
@@ -55,12 +55,10 @@ class VerifyJournal {
     VideoStamp stamp;
   };
 
-  explicit VerifyJournal(FileWriter file, std::optional<FileLock> lock)
-      : file_(std::move(file)), lock_(std::move(lock)) {}
-  void read(std::string const& text, std::string const& header);
+  explicit VerifyJournal(JobJournal file) : file_(std::move(file)) {}
+  void read(std::string const& lines);
 
-  FileWriter file_;
-  std::optional<FileLock> lock_;  // the root's, for all
+  JobJournal file_;
   std::unordered_map<std::string, Entry> entries_;
 };
 

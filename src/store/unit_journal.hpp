@@ -4,12 +4,12 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
-#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "gasm/base/file.hpp"
-#include "gasm/base/file_lock.hpp"
+#include "gasm/base/result.hpp"
+#include "gasm/comm/job_journal.hpp"
 
 namespace gasm {
 
@@ -22,8 +22,8 @@ struct UnitRecord {
 };
 using UnitRecords = std::map<std::int64_t, UnitRecord>;
 
-/// The units that are safely on the disk: a folder of run-N-rank-R.jsonl
-/// (docs/formats.md). Of a unit that is named twice the later line counts.
+/// The units that are safely on the disk, a JobJournal (docs/formats.md). Of a
+/// unit that is named twice the later line counts.
 class UnitJournal {
  public:
   /// Reads what is there, or removes it, and begins a file of this rank's
@@ -44,12 +44,10 @@ class UnitJournal {
   Result<void> drop(std::vector<std::int64_t> const& units);
 
  private:
-  UnitJournal(FileWriter file, std::optional<FileLock> lock)
-      : file_(std::move(file)), lock_(std::move(lock)) {}
-  Result<void> put(std::string const& text);
+  explicit UnitJournal(JobJournal file) : file_(std::move(file)) {}
+  Result<void> put(std::string const& lines);
 
-  FileWriter file_;
-  std::optional<FileLock> lock_;  // the root's, for all
+  JobJournal file_;
   UnitRecords units_;
 };
 
