@@ -20,16 +20,13 @@ namespace fs = std::filesystem;
 
 constexpr double kSyncEvery_s = 1.0;
 
-/// The root's, since it reads whole files of weights. Collective.
+/// Collective.
 FeatureStoreContents plan(Communicator const& world, RunConfig const& config,
                           ExtractOptions const& options,
                           ClipStore const& clips) {
   auto const views =
       options.num_random_views ? FeatureViews::random : FeatureViews::test;
-  auto recipe = agree_call(world, [&] {
-    return world.is_root() ? feature_recipe(config, views) : std::string();
-  });
-  world.broadcast(recipe);
+  auto const recipe = shared_feature_recipe(world, config, views);
   return plan_features(
       config, clips, views,
       options.num_random_views.value_or(config.eval.clips * config.eval.crops),

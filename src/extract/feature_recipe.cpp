@@ -9,6 +9,8 @@
 
 #include "gasm/base/error.hpp"
 #include "gasm/base/hash.hpp"
+#include "gasm/comm/agree.hpp"
+#include "gasm/comm/communicator.hpp"
 #include "gasm/config/load.hpp"
 #include "gasm/config/run_config.hpp"
 #include "gasm/store/feature_store.hpp"
@@ -76,6 +78,15 @@ std::string feature_recipe(RunConfig const& config, FeatureViews views) {
     recipe += weights_line("model.motion.weights", config.model.motion.weights,
                            config.run.seed);
   return recipe + "libtorch: " TORCH_VERSION "\n";
+}
+
+std::string shared_feature_recipe(Communicator const& world,
+                                  RunConfig const& config, FeatureViews views) {
+  auto recipe = agree_call(world, [&] {
+    return world.is_root() ? feature_recipe(config, views) : std::string();
+  });
+  world.broadcast(recipe);
+  return recipe;
 }
 
 void check_recipe(FeatureStore const& store, std::string const& recipe,

@@ -6,7 +6,6 @@
 
 #include "gasm/base/build_info.hpp"
 #include "gasm/base/hash.hpp"
-#include "gasm/store/data_file.hpp"
 #include "h5.hpp"
 #include "h5_file.hpp"
 
@@ -186,14 +185,8 @@ std::vector<std::uint64_t> clip_offsets(ClipStoreContents const& contents) {
 Result<Index> read_index(std::filesystem::path const& path) {
   h5::silence();
   try {
-    auto file = DataFile::open(path);
-    if (!file) return tl::unexpected(file.error());
-    h5::check_format(*file);
-    auto const size_bytes = value_or_throw(file->size_bytes());
-    auto const access = h5::file_access();
-    h5::Id const open_file(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.get()),
-                           H5Fclose, "open it as HDF5");
-    return read_open_file(open_file.get(), size_bytes);
+    auto const stored = h5::open_stored(path);
+    return read_open_file(stored.file.get(), stored.size_bytes);
   } catch (Error const& why) {
     return failure(
         "{} is no usable clip store ({}). Try packing the videos again with "

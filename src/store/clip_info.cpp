@@ -1,29 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gasm/store/clip_info.hpp"
 
-#include <bit>
-#include <span>
-
-#include "gasm/base/hash.hpp"
+#include "hash_values.hpp"
 
 namespace gasm {
-namespace {
-
-static_assert(std::endian::native == std::endian::little,
-              "hashes and files are defined on little-endian values");
-
-template <class T>
-void add_value(Xxh64& hash, T const& value) {
-  hash.update(std::as_bytes(std::span(&value, 1)));
-}
-
-void add_text(Xxh64& hash, std::string const& text) {
-  // c_str() ends in the zero byte that separates neighbours.
-  hash.update(std::as_bytes(std::span(text.c_str(), text.size() + 1)));
-}
-
-}  // namespace
-
 std::uint64_t data_hash(ClipStoreContents const& contents) {
   Xxh64 hash;
   for (auto const& clip : contents.clips) add_value(hash, clip.xxh64);

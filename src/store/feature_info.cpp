@@ -1,22 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gasm/store/feature_info.hpp"
 
-#include <span>
-
-#include "gasm/base/hash.hpp"
+#include "hash_values.hpp"
 
 namespace gasm {
 namespace {
-
-template <class T>
-void add_value(Xxh64& hash, T const& value) {
-  hash.update(std::as_bytes(std::span(&value, 1)));
-}
-
-void add_text(Xxh64& hash, std::string const& text) {
-  // c_str() ends in the zero byte that separates neighbours.
-  hash.update(std::as_bytes(std::span(text.c_str(), text.size() + 1)));
-}
 
 void add_stream(Xxh64& hash, std::optional<FeatureStream> const& stream) {
   add_value(hash, std::uint8_t{stream.has_value()});

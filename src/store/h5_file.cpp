@@ -63,8 +63,6 @@ void reserve_new(std::string const& path, std::uint64_t size_bytes) {
   ::close(fd);
 }
 
-}  // namespace
-
 // HDF5's readers of the older formats trust what they find: a damaged file
 // makes them read and write where they must not. From superblock 2 on all
 // metadata carry checksums, which HDF5 compares before it looks at them.
@@ -80,6 +78,17 @@ void check_format(DataFile const& file) {
         "it is an HDF5 file of superblock version {}, whose metadata carry no "
         "checksums; wanted 2 or later",
         start.back());
+}
+
+}  // namespace
+
+StoredFile open_stored(std::filesystem::path const& path) {
+  auto const file = value_or_throw(DataFile::open(path));
+  check_format(file);
+  auto const access = file_access();
+  return {Id(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.get()), H5Fclose,
+             "open it as HDF5"),
+          value_or_throw(file.size_bytes())};
 }
 
 void check_schema(hid_t file, std::string const& schema,

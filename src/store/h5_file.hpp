@@ -4,21 +4,23 @@
 #include <hdf5.h>
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <initializer_list>
 #include <string>
 
-#include "gasm/base/result.hpp"
-
-namespace gasm {
-class DataFile;
-}
+#include "h5.hpp"
 
 /// What all HDF5 files of the project have in common.
 namespace gasm::h5 {
 
+/// A file open for reading.
+struct StoredFile {
+  Id file;
+  std::uint64_t size_bytes = 0;
+};
 /// Throws Error unless the file begins as an HDF5 file of ours does.
-void check_format(DataFile const& file);
+StoredFile open_stored(std::filesystem::path const& path);
 
 /// Throws Error unless the attributes `schema` and `schema_version` are these.
 void check_schema(hid_t file, std::string const& schema, std::uint64_t version);

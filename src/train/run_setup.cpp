@@ -112,16 +112,6 @@ OpenStore open_features(RunConfig const& config, std::string const& path,
   return {std::move(store), std::move(make_loader)};
 }
 
-/// The root's, since it reads whole files of weights. Collective.
-std::string shared_recipe(Communicator const& world, RunConfig const& config) {
-  auto recipe = agree_call(world, [&] {
-    return world.is_root() ? feature_recipe(config, FeatureViews::test)
-                           : std::string();
-  });
-  world.broadcast(recipe);
-  return recipe;
-}
-
 }  // namespace
 
 SampleSource open_samples(Communicator const& world, RunConfig const& config,
@@ -130,7 +120,9 @@ SampleSource open_samples(Communicator const& world, RunConfig const& config,
   Phase const phase(watchdog, "open " + path, config.train.watchdog_s);
   fault_point(world.rank(), "open");
   bool const is_features = config.data.source == DataSource::features;
-  auto const recipe = is_features ? shared_recipe(world, config) : "";
+  auto const recipe =
+      is_features ? shared_feature_recipe(world, config, FeatureViews::test)
+                  : "";
   auto open = agree_call(world, [&] {
     auto opened = is_features ? open_features(config, path, mode, recipe)
                               : open_clips(config, path, mode, views);
