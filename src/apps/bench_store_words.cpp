@@ -53,6 +53,8 @@ void add_bench_options(CommandLine& line, BenchWords& words) {
   line.add("modes", words.modes, "LIST",
            "Which modes (resident,exchange,stream,direct).");
   line.add("batch", words.options.batch, "N", "Samples of a batch (32).");
+  line.add("device", words.options.device, "DEVICE",
+           "Also batches from features that stay there: cpu, cuda or cuda:N.");
   line.add("threads", words.options.num_threads, "N",
            "Reading threads of a rank (1).");
   line.add("repeat", words.options.num_repeats, "N",

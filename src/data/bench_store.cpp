@@ -13,6 +13,7 @@
 #include "gasm/data/ahead_readers.hpp"
 #include "gasm/data/clip_loader.hpp"
 #include "gasm/data/feature_loader.hpp"
+#include "gasm/data/feature_table.hpp"
 #include "gasm/data/open_store.hpp"
 #include "gasm/data/store_choice.hpp"
 #include "gasm/store/feature_store.hpp"
@@ -121,18 +122,29 @@ double fill_s(Communicator const& world, std::filesystem::path const& path) {
   return seconds;
 }
 
+enum class Pages { cached, dropped };
+
+/// Brings the file's pages into the state in which it shall be read.
+void prepare_pages(Communicator const& world, RecordFile const& file,
+                   Pages pages) {
+  if (pages == Pages::cached) return;
+  agree_call(world, [&] { value_or_throw(file.file().drop_cached()); });
+}
+
 StoreFillFigures measure_fill(Communicator const& world,
                               std::filesystem::path const& path,
-                              BenchStoreOptions const& options) {
+                              BenchStoreOptions const& options, Pages pages) {
   auto const store = open_agreed(world, path);
   auto const num_bytes = total_record_bytes(*store);
   std::vector<std::byte> buffer(kRawPieceBytes);
-  // Into the page cache.
-  (void)raw_read_s(world, *store, buffer);
+  // Into the page cache, if that is where it shall be.
+  if (pages == Pages::cached) (void)raw_read_s(world, *store, buffer);
   std::vector<double> raw, fill, ratio;
   for (int repeat = 0; repeat < options.num_repeats; ++repeat) {
     if (options.on_progress) options.on_progress("fill the resident store");
+    prepare_pages(world, *store, pages);
     raw.push_back(gb_per_s(num_bytes, raw_read_s(world, *store, buffer)));
+    prepare_pages(world, *store, pages);
     fill.push_back(gb_per_s(num_bytes, fill_s(world, path)));
     ratio.push_back(fill.back() / std::max(raw.back(), 1e-9));
   }
@@ -144,10 +156,12 @@ StoreFillFigures measure_fill(Communicator const& world,
 /// A store in one mode, and the plan of all epochs.
 class ModeRun {
  public:
+  /// `table`, if given, is what batches are made from.
   ModeRun(Communicator const& world, SampleStore const& store, StoreMode mode,
-          BenchStoreOptions const& options)
+          BenchStoreOptions const& options, FeatureTable const* table = nullptr)
       : world_(world),
         store_(store),
+        table_(table),
         on_progress_(options.on_progress),
         num_repeats_(options.num_repeats),
         plan_({.num_samples = store.size(),
@@ -184,6 +198,7 @@ class ModeRun {
 
   Communicator const& world_;
   SampleStore const& store_;
+  FeatureTable const* table_;
   std::function<void(std::string const&)> const& on_progress_;
   int num_repeats_;
   BatchPlan plan_;
@@ -211,6 +226,8 @@ std::unique_ptr<BatchLoader> ModeRun::make_loader() const {
   if (auto const* features = dynamic_cast<FeatureStore const*>(&store_)) {
     FeatureLoaderOptions loading;
     loading.seed = kSeed;
+    if (table_)
+      return std::make_unique<FeatureLoader>(*features, loading, *table_);
     return std::make_unique<FeatureLoader>(*features, loading, reader_.get());
   }
   auto const& clips = dynamic_cast<ClipStore const&>(store_);
@@ -235,6 +252,7 @@ ModeRun::Epoch ModeRun::run_epoch(std::int64_t epoch,
       found.taken.num_bytes += took.num_bytes;
       found.taken.num_samples += took.num_samples;
     }
+    if (table_ && table_->device().is_cuda()) torch::cuda::synchronize();
   });
   found.taken.num_bytes = world_.all_reduce_sum(found.taken.num_bytes);
   found.taken.num_samples = world_.all_reduce_sum(found.taken.num_samples);
@@ -301,6 +319,42 @@ StoreModeFigures ModeRun::measure() {
   return figures;
 }
 
+// ---- on a device
+
+at::Device device_of(std::string const& word) {
+  try {
+    return at::Device(word);
+  } catch (c10::Error const&) {
+    throw usage_error("there is no device '{}'. Try cpu, cuda or cuda:0", word);
+  }
+}
+
+DeviceFigures measure_device(Communicator const& world,
+                             std::filesystem::path const& path,
+                             BenchStoreOptions const& options) {
+  auto const store = open_agreed(world, path);
+  auto const* features = dynamic_cast<FeatureStore const*>(store.get());
+  if (!features)
+    throw AgreedError(usage_error(
+        "{} holds clips (only features are kept on a device). Try without "
+        "--device",
+        path.string()));
+  if (options.on_progress) options.on_progress("fill the device");
+  std::optional<FeatureTable> table;
+  auto const reader = make_direct_reader(*store);
+  auto const seconds = timed(world, [&] {
+    agree_call(world, [&] {
+      table.emplace(*features, *reader, device_of(options.device));
+    });
+  });
+  DeviceFigures figures;
+  figures.fill_gb_per_s = gb_per_s(
+      table->num_bytes() * static_cast<std::uint64_t>(world.size()), seconds);
+  figures.batches =
+      ModeRun(world, *store, StoreMode::direct, options, &*table).measure();
+  return figures;
+}
+
 }  // namespace
 
 BenchStoreResult bench_store(Communicator const& world,
@@ -311,14 +365,18 @@ BenchStoreResult bench_store(Communicator const& world,
   result.num_ranks = world.size();
   result.num_bytes = total_record_bytes(*open_agreed(world, path));
   check_memory(world, result.num_bytes, options.modes);
-  if (std::ranges::count(options.modes, StoreMode::resident) > 0)
-    result.fill = measure_fill(world, path, options);
+  if (std::ranges::count(options.modes, StoreMode::resident) > 0) {
+    result.fill = measure_fill(world, path, options, Pages::cached);
+    result.cold_fill = measure_fill(world, path, options, Pages::dropped);
+  }
   for (auto const mode : options.modes) {
     auto const store = open_agreed(world, path);
     auto figures = ModeRun(world, *store, mode, options).measure();
     figures.mode = mode;
     result.modes.push_back(figures);
   }
+  if (!options.device.empty())
+    result.device = measure_device(world, path, options);
   return result;
 }
 

@@ -2,9 +2,8 @@
 #include "gasm/data/feature_augment.hpp"
 
 #include <algorithm>
-#include <cmath>
-#include <cstddef>
 #include <numeric>
+#include <span>
 #include <vector>
 
 #include "gasm/base/error.hpp"
@@ -15,18 +14,8 @@ namespace {
 // Keeps these draws apart from others keyed by a seed and two numbers.
 constexpr std::uint64_t kViewStream = 0x76696577;  // "view"
 
-void check_shape(std::span<float const> features, FeatureShape shape) {
-  GASM_ASSERT(static_cast<std::int64_t>(features.size()) == shape.num_values());
-}
-
-double standard_deviation(std::span<float const> values) {
-  double sum = 0.0;
-  double sum_of_squares = 0.0;
-  for (float const value : values) sum += static_cast<double>(value);
-  double const mean = sum / static_cast<double>(values.size());
-  for (float const value : values)
-    sum_of_squares += std::pow(static_cast<double>(value) - mean, 2);
-  return std::sqrt(sum_of_squares / static_cast<double>(values.size()));
+void check_sample(at::Tensor const& features) {
+  GASM_ASSERT(features.dim() == 3 && features.scalar_type() == at::kFloat);
 }
 
 }  // namespace
@@ -45,60 +34,53 @@ std::int64_t choose_view(std::uint64_t seed, std::int64_t epoch,
   return order[static_cast<std::size_t>(epoch % num_views)];
 }
 
-void drop_tokens(std::span<float> features, FeatureShape shape,
-                 double probability, Rng& rng) {
-  check_shape(features, shape);
+void drop_tokens(at::Tensor const& features, double probability, Rng& rng) {
+  check_sample(features);
   GASM_ASSERT(0.0 <= probability && probability < 1.0);
-  auto const num = static_cast<std::size_t>(shape.num_channels);
-  for (std::size_t at = 0; at < features.size(); at += num)
-    if (rng.chance(probability))
-      std::fill_n(features.begin() + static_cast<std::ptrdiff_t>(at), num,
-                  0.0F);
+  if (probability == 0.0) return;
+  auto const is_dropped =
+      at::empty({features.size(0), features.size(1), 1}, at::kBool);
+  auto* const flags = is_dropped.data_ptr<bool>();
+  for (std::int64_t token = 0; token < is_dropped.numel(); ++token)
+    flags[token] = rng.chance(probability);
+  features.masked_fill_(is_dropped.to(features.device()), 0.0);
 }
 
-void add_feature_noise(std::span<float> features, double strength, Rng& rng) {
+void add_feature_noise(at::Tensor const& features, double strength, Rng& rng) {
+  check_sample(features);
   GASM_ASSERT(strength >= 0.0);
-  if (strength == 0.0 || features.empty()) return;
-  double const sigma = strength * standard_deviation(features);
-  for (float& value : features)
-    value += static_cast<float>(sigma * rng.normal());
+  if (strength == 0.0 || features.numel() == 0) return;
+  auto const noise = at::empty(features.sizes(), at::kDouble);
+  auto* const values = noise.data_ptr<double>();
+  for (std::int64_t i = 0; i < noise.numel(); ++i) values[i] = rng.normal();
+  auto const sigma = strength * features.to(at::kDouble).std(false);
+  features.add_((noise.to(features.device()) * sigma).to(at::kFloat));
 }
 
-void jitter_steps(std::span<float> features, FeatureShape shape,
-                  std::int64_t most, Rng& rng) {
-  check_shape(features, shape);
+void jitter_steps(at::Tensor const& features, std::int64_t most, Rng& rng) {
+  check_sample(features);
   GASM_ASSERT(most >= 0);
-  if (most == 0 || shape.num_steps < 2) return;
+  auto const num_steps = features.size(0);
+  if (most == 0 || num_steps < 2) return;
   std::vector<std::int64_t> sources;
-  for (std::int64_t step = 0; step < shape.num_steps; ++step)
+  for (std::int64_t step = 0; step < num_steps; ++step)
     sources.push_back(std::clamp<std::int64_t>(step + rng.between(-most, most),
-                                               0, shape.num_steps - 1));
+                                               0, num_steps - 1));
   std::sort(sources.begin(), sources.end());
-  std::vector<float> const before(features.begin(), features.end());
-  auto const num = shape.num_tokens * shape.num_channels;
-  for (std::int64_t step = 0; step < shape.num_steps; ++step)
-    std::copy_n(before.begin() + sources[static_cast<std::size_t>(step)] * num,
-                num, features.begin() + step * num);
+  auto const index = at::tensor(sources, at::kLong).to(features.device());
+  features.copy_(features.index_select(0, index));
 }
 
-void mix_features(std::span<float> features, std::int64_t num_samples,
-                  double own_share) {
-  auto const num = static_cast<std::size_t>(num_samples);
-  GASM_ASSERT(num > 0 && features.size() % num == 0);
+void mix_features(at::Tensor const& features, double own_share) {
   GASM_ASSERT(0.0 <= own_share && own_share <= 1.0);
-  auto const size = features.size() / num;
-  auto const own = static_cast<float>(own_share);
-  auto const rest = static_cast<float>(1.0 - own_share);
-  for (std::size_t i = 0; i < num / 2; ++i) {
-    auto const a = features.subspan(i * size, size);
-    auto const b = features.subspan((num - 1 - i) * size, size);
-    for (std::size_t k = 0; k < size; ++k) {
-      float const x = a[k];
-      float const y = b[k];
-      a[k] = own * x + rest * y;
-      b[k] = own * y + rest * x;
-    }
-  }
+  auto const num = features.size(0);
+  auto const first = features.narrow(0, 0, num / 2);
+  // From the end backwards: the partners of `first`, in its order.
+  auto const last = features.narrow(0, num - num / 2, num / 2).flip(0);
+  auto const rest = 1.0 - own_share;
+  auto const mixed_last = own_share * last + rest * first;
+  first.copy_(own_share * first + rest * last);
+  features.narrow(0, num - num / 2, num / 2).copy_(mixed_last.flip(0));
 }
 
 }  // namespace gasm

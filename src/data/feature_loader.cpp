@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gasm/data/feature_loader.hpp"
 
-#include <algorithm>
-#include <array>
-#include <span>
+#include <optional>
+#include <utility>
+#include <vector>
 
+#include "feature_rows.hpp"
 #include "gasm/base/clock.hpp"
 #include "gasm/data/clip_rng.hpp"
 #include "gasm/data/feature_augment.hpp"
+#include "gasm/data/feature_table.hpp"
 #include "gasm/data/mix.hpp"
 #include "gasm/store/feature_store.hpp"
 #include "gasm/store/record_reader.hpp"
@@ -15,26 +17,10 @@
 namespace gasm {
 namespace {
 
-/// [rows, S, L, D], or an undefined tensor where there is no such stream.
-at::Tensor make_tensor(std::int64_t rows,
-                       std::optional<FeatureStream> const& stream,
-                       FeatureType type) {
-  if (!stream) return {};
-  auto const& shape = stream->shape;
-  return host_tensor(
-      {rows, shape.num_steps, shape.num_tokens, shape.num_channels},
-      type == FeatureType::fp16 ? at::kHalf : at::kFloat);
-}
-
-std::byte* bytes_of(at::Tensor const& tensor) {
-  return tensor.defined() ? static_cast<std::byte*>(tensor.data_ptr())
-                          : nullptr;
-}
-
-std::span<float> values_of(at::Tensor const& tensor, std::int64_t row) {
-  auto const size = static_cast<std::size_t>(tensor.stride(0));
-  return {tensor.data_ptr<float>() + static_cast<std::size_t>(row) * size,
-          size};
+at::Tensor in_fp32(at::Tensor const& values) {
+  if (values.is_cuda() || values.scalar_type() == at::kFloat)
+    return values.to(at::kFloat);
+  return host_tensor(values.sizes(), at::kFloat).copy_(values);
 }
 
 }  // namespace
@@ -54,38 +40,32 @@ FeatureLoader::FeatureLoader(FeatureStore const& store,
         store.path().string());
 }
 
+FeatureLoader::FeatureLoader(FeatureStore const& store,
+                             FeatureLoaderOptions options,
+                             FeatureTable const& table)
+    : FeatureLoader(store, options) {
+  table_ = &table;
+}
+
 BatchLoader::Worker FeatureLoader::make_worker() const {
   return [this](MicroBatchPlan const& plan, EpochOrder const& order,
                 std::stop_token stop) { return load(plan, order, stop); };
 }
 
-Result<std::int64_t> FeatureLoader::load_sample(std::int64_t sample,
-                                                std::int64_t epoch,
-                                                std::byte* semantic,
-                                                std::byte* motion) const {
-  bool const is_training = options_.mode == SampleMode::train;
-  auto const first = is_training ? choose_view(options_.seed, epoch, sample,
-                                               store_.num_views())
-                                 : 0;
-  std::int64_t label = store_.label(sample);
-  for (std::int64_t view = 0; view < num_views_; ++view) {
-    auto const number = store_.record_of(sample, first + view);
-    RecordPlaces into;
-    std::size_t part = 0;
-    auto const place = [&](std::byte*& start, std::size_t size) {
-      if (start == nullptr) return;
-      into[part++] = {start, size};
-      start += size;
-      num_bytes_read_ += size;
-    };
-    place(semantic, store_.contents().semantic_bytes());
-    place(motion, store_.contents().motion_bytes());
-    auto const done = reader_ ? reader_->read_into(number, into)
-                              : read_record_into(store_, number, into);
-    if (!done) return tl::unexpected(done.error());
-    if (is_training) label = store_.record_label(number);
-  }
-  return label;
+FeatureLoader::Wanted FeatureLoader::choose(std::int64_t sample,
+                                            std::int64_t epoch) const {
+  if (options_.mode == SampleMode::eval)
+    return {store_.record_of(sample, 0), store_.label(sample)};
+  auto const record = store_.record_of(
+      sample, choose_view(options_.seed, epoch, sample, store_.num_views()));
+  return {record, store_.record_label(record)};
+}
+
+Result<void> FeatureLoader::read(std::int64_t record,
+                                 RecordPlaces const& into) const {
+  for (auto const& part : into) num_bytes_read_ += part.size();
+  return reader_ ? reader_->read_into(record, into)
+                 : read_record_into(store_, record, into);
 }
 
 MicroBatch FeatureLoader::load(MicroBatchPlan const& plan,
@@ -98,34 +78,40 @@ MicroBatch FeatureLoader::load(MicroBatchPlan const& plan,
   batch.index = plan.index;
   batch.num_views = num_views_;
   auto const num_samples = plan.positions.size();
-  auto const& contents = store_.contents();
-  auto semantic =
-      make_tensor(num_samples * num_views_, contents.semantic, contents.type);
-  auto motion =
-      make_tensor(num_samples * num_views_, contents.motion, contents.type);
+  auto const num_rows = num_samples * num_views_;
+  std::optional<HostRows> rows;
+  if (!table_) rows.emplace(store_.contents(), num_rows);
+  std::vector<std::int64_t> records(static_cast<std::size_t>(num_rows));
   auto labels = at::empty({num_samples}, at::kLong);
-  auto const views = static_cast<std::size_t>(num_views_);
-  auto* const semantic_bytes = bytes_of(semantic);
-  auto* const motion_bytes = bytes_of(motion);
+
+  auto const load_into = [&](std::int64_t slot, std::int64_t sample) {
+    auto const wanted = choose(sample, plan.epoch);
+    for (std::int64_t view = 0; view < num_views_; ++view) {
+      auto const row = slot * num_views_ + view;
+      auto const record = wanted.first_record + view;
+      auto const done =
+          table_ ? table_->check(record) : read(record, rows->places(row));
+      if (!done) return Result<std::int64_t>(tl::unexpected(done.error()));
+      records[static_cast<std::size_t>(row)] = record;
+    }
+    return Result<std::int64_t>(wanted.label);
+  };
   for (std::int64_t slot = 0; slot < num_samples; ++slot) {
     if (stop.stop_requested()) return batch;
-    auto const row = static_cast<std::size_t>(slot) * views;
-    auto const at = [&](std::byte* start, std::size_t size) {
-      return start == nullptr ? nullptr : start + row * size;
-    };
     auto const loaded = load_or_replace(
-        plan.positions.begin + slot, order, [&](std::int64_t sample) {
-          return load_sample(sample, plan.epoch,
-                             at(semantic_bytes, contents.semantic_bytes()),
-                             at(motion_bytes, contents.motion_bytes()));
-        });
+        plan.positions.begin + slot, order,
+        [&](std::int64_t sample) { return load_into(slot, sample); });
     labels.data_ptr<std::int64_t>()[slot] = loaded.label;
     batch.samples.push_back(loaded.sample);
     if (loaded.sample != plan.samples[static_cast<std::size_t>(slot)])
       batch.bad_slots.push_back(slot);
   }
-  batch.semantic = std::move(semantic);
-  batch.motion = std::move(motion);
+  if (table_) {
+    table_->gather(records, batch);
+  } else {
+    batch.semantic = rows->semantic();
+    batch.motion = rows->motion();
+  }
   batch.labels = std::move(labels);
   if (options_.mode == SampleMode::train && options_.augment.is_on())
     augment(batch);
@@ -135,34 +121,26 @@ MicroBatch FeatureLoader::load(MicroBatchPlan const& plan,
 
 void FeatureLoader::augment(MicroBatch& batch) const {
   auto const& config = options_.augment;
-  auto const& contents = store_.contents();
-  struct Stream {
-    at::Tensor& values;
-    std::optional<FeatureStream> const& info;
-  };
-  std::array const streams = {Stream{batch.semantic, contents.semantic},
-                              Stream{batch.motion, contents.motion}};
-  for (auto const& stream : streams)
-    if (stream.values.defined()) stream.values = stream.values.to(at::kFloat);
+  std::vector<at::Tensor> streams;
+  for (auto* const values : {&batch.semantic, &batch.motion}) {
+    if (!values->defined()) continue;
+    *values = in_fp32(*values);
+    streams.push_back(*values);
+  }
   for (std::int64_t slot = 0; slot < batch.size(); ++slot) {
     Rng rng = clip_rng(options_.seed, batch.epoch,
                        batch.samples[static_cast<std::size_t>(slot)]);
     for (auto const& stream : streams) {
-      if (!stream.values.defined()) continue;
-      auto const values = values_of(stream.values, slot);
-      jitter_steps(values, stream.info->shape, config.time_jitter, rng);
-      drop_tokens(values, stream.info->shape, config.token_dropout, rng);
-      add_feature_noise(values, config.noise, rng);
+      auto const sample = stream[slot];
+      jitter_steps(sample, config.time_jitter, rng);
+      drop_tokens(sample, config.token_dropout, rng);
+      add_feature_noise(sample, config.noise, rng);
     }
   }
   auto const draw = draw_mix({.mixup_alpha = config.mixup_alpha}, {1, 1},
                              options_.seed, batch.step, batch.index);
   if (draw.own_share == 1.0) return;
-  for (auto const& stream : streams)
-    if (stream.values.defined())
-      mix_features({stream.values.data_ptr<float>(),
-                    static_cast<std::size_t>(stream.values.numel())},
-                   batch.size(), draw.own_share);
+  for (auto const& stream : streams) mix_features(stream, draw.own_share);
   batch.own_share = draw.own_share;
   batch.other_labels = batch.labels.flip(0);
 }

@@ -50,9 +50,10 @@ class BenchStore(Case):
             self.assertEqual((mode["samples"], mode["bad"]), (97, 0))
             self.assertAlmostEqual(mode["gb_per_s"] / mode["samples_per_s"],
                                    SAMPLE_BYTES * 1e-9, delta=1e-9)
-        fill = found["fill"]
-        self.assertAlmostEqual(fill["fill_over_raw"], fill["fill_gb_per_s"] /
-                               fill["raw_gb_per_s"], delta=1e-6)
+        for fill in found["fill"], found["cold_fill"]:
+            self.assertAlmostEqual(fill["fill_over_raw"], fill["fill_gb_per_s"] /
+                                   fill["raw_gb_per_s"], delta=1e-6)
+        self.assertIsNone(found["device"])
         self.assertEqual(list(self.folder.iterdir()), [])
 
     def test_ranks_share_a_store_that_is_there(self):
@@ -68,6 +69,19 @@ class BenchStore(Case):
         text = self.good("bench", "store", "--store", store, "--repeat", 1)
         for word in (*MODES, "plain reads", "samples/s"):
             self.assertIn(word, text)
+
+    def test_features_stay_on_a_device(self):
+        found = self.json_of("bench", "store", "--samples", 70, "--repeat", 1, "--modes",
+                             "direct", "--device", "cpu", ranks=2)
+        device = found["device"]
+        self.assertEqual((device["samples"], device["bad"]), (70, 0))
+        self.assertGreater(device["fill_gb_per_s"], 0)
+        self.bad("no device 'tpu9'", "bench", "store", "--samples", 9, "--modes",
+                 "direct", "--device", "tpu9", ranks=2)
+        self.bad("no device cuda:77", "bench", "store", "--samples", 9, "--modes", "direct",
+                 "--device", "cuda:77")
+        self.bad("holds clips.*without --device", "bench", "store", "--store",
+                 gasm_cli.make_stores()[0], "--modes", "direct", "--device", "cpu", ranks=2)
 
     def test_clips(self):
         store = gasm_cli.make_stores()[0]

@@ -18,6 +18,9 @@ struct BenchStoreOptions {
   std::int64_t batch = 32;  ///< samples of a micro-batch; each rank has one
   std::int64_t num_threads = 1;  ///< that read ahead, of each rank
   int num_repeats = 3;           ///< measured epochs of each mode; >= 1
+  /// Where a FeatureTable is measured, too: cpu, cuda or cuda:N; empty:
+  /// nowhere.
+  std::string device;
   /// Which modes, in this order; not `automatic`.
   std::vector<StoreMode> modes{StoreMode::resident, StoreMode::exchange,
                                StoreMode::stream, StoreMode::direct};
@@ -46,11 +49,22 @@ struct StoreFillFigures {
   double fill_over_raw = 0.0;
 };
 
+/// The whole store in a FeatureTable of each rank.
+struct DeviceFigures {
+  double fill_gb_per_s = 0.0;  ///< checksums included; of all ranks together
+  /// In mode direct, which fills the table.
+  StoreModeFigures batches;
+};
+
 struct BenchStoreResult {
   std::uint64_t num_bytes = 0;  ///< of all records
   int num_ranks = 1;
-  std::optional<StoreFillFigures> fill;  ///< if resident is among the modes
+  /// If resident is among the modes: from the page cache, and once the system
+  /// was asked to drop the file from it.
+  std::optional<StoreFillFigures> fill;
+  std::optional<StoreFillFigures> cold_fill;
   std::vector<StoreModeFigures> modes;
+  std::optional<DeviceFigures> device;  ///< if one was wanted
 };
 
 /// How fast a clips.h5 or features.h5 becomes batches. The first epoch of

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <atomic>
-#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <stop_token>
@@ -11,10 +10,12 @@
 #include "gasm/config/feature_augment_config.hpp"
 #include "gasm/data/batch_loader.hpp"
 #include "gasm/data/frame_sampling.hpp"
+#include "gasm/store/record_file.hpp"
 
 namespace gasm {
 
 class FeatureStore;
+class FeatureTable;
 class RecordReader;
 
 struct FeatureLoaderOptions {
@@ -37,6 +38,10 @@ class FeatureLoader : public BatchLoader {
   /// test on views that were drawn at random.
   FeatureLoader(FeatureStore const& store, FeatureLoaderOptions options,
                 RecordReader* reader = nullptr);
+  /// The same micro-batches, on the table's device; labels stay on the host.
+  /// `table` is of that store and must outlive the loader, too.
+  FeatureLoader(FeatureStore const& store, FeatureLoaderOptions options,
+                FeatureTable const& table);
 
   Worker make_worker() const override;
   std::int64_t num_views() const override { return num_views_; }
@@ -49,14 +54,17 @@ class FeatureLoader : public BatchLoader {
   FeatureLoaderOptions const& options() const { return options_; }
 
  private:
-  /// Copies the views of a sample to where they belong; its label.
-  Result<std::int64_t> load_sample(std::int64_t sample, std::int64_t epoch,
-                                   std::byte* semantic,
-                                   std::byte* motion) const;
+  struct Wanted {
+    std::int64_t first_record;  ///< of num_views_ that follow each other
+    std::int64_t label;
+  };
+  Wanted choose(std::int64_t sample, std::int64_t epoch) const;
+  Result<void> read(std::int64_t record, RecordPlaces const& into) const;
   void augment(MicroBatch& batch) const;
 
   FeatureStore const& store_;
   RecordReader* reader_;
+  FeatureTable const* table_ = nullptr;
   FeatureLoaderOptions options_;
   std::int64_t num_views_;  ///< read of each sample
   mutable std::atomic<std::uint64_t> num_bytes_read_ = 0;

@@ -8,8 +8,9 @@
 
 namespace gasm {
 
-/// What a model is fed: B clips, or what backbones made of them, on the CPU; in
-/// a test with V views of each. Views of b stand together.
+/// What a model is fed: B clips, or what backbones made of them, on the CPU
+/// (features of a FeatureTable: on its device); in a test with V views of each.
+/// Views of b stand together.
 struct MicroBatch {
   torch::Tensor clips;  ///< u8 [B * V, T, 3, H, W], RGB; undefined: features
   /// [B * V, S, L, D] of each stream (FeatureShape), in half or single

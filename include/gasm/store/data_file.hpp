@@ -25,6 +25,9 @@ class DataFile {
   /// Waits until this machine's writes to the file are on the disk, and
   /// reports those that failed late.
   Result<void> sync() const;
+  /// Asks the system to drop what it keeps of the file in memory, so that the
+  /// next read comes from where the file lies.
+  Result<void> drop_cached() const;
   std::filesystem::path const& path() const { return path_; }
 
  private:

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <set>
 #include <vector>
 
@@ -15,17 +16,19 @@ namespace {
 
 using Floats = std::vector<float>;
 
-constexpr FeatureShape kShape{
-    .num_steps = 6, .num_tokens = 50, .num_channels = 4};
+/// [6, 50, 4]: step s, token l, channel d holds 1000 s + 10 l + d + 1.
+at::Tensor make_features() {
+  auto const places = [](std::int64_t num, double unit) {
+    return at::arange(num, at::kFloat) * unit;
+  };
+  return places(6, 1000).view({6, 1, 1}) + places(50, 10).view({50, 1}) +
+         places(4, 1) + 1;
+}
 
-// Step s, token l, channel d holds 1000 s + 10 l + d + 1.
-Floats make_features() {
-  Floats features;
-  for (int s = 0; s < 6; ++s)
-    for (int l = 0; l < 50; ++l)
-      for (int d = 0; d < 4; ++d)
-        features.push_back(static_cast<float>(1000 * s + 10 * l + d + 1));
-  return features;
+Floats floats_of(at::Tensor const& tensor) {
+  auto const values = tensor.contiguous();
+  return {values.const_data_ptr<float>(),
+          values.const_data_ptr<float>() + values.numel()};
 }
 
 TEST(ChooseView, EveryViewIsReadOnceInARow) {
@@ -45,13 +48,14 @@ TEST(ChooseView, EveryViewIsReadOnceInARow) {
 }
 
 TEST(DropTokens, TokensGoAsAWhole) {
-  auto const before = make_features();
+  auto const before = floats_of(make_features());
   int num_dropped = 0;
   constexpr int kNum = 200;
   Rng rng{1};
   for (int i = 0; i < kNum; ++i) {
-    auto features = before;
-    drop_tokens(features, kShape, 0.3, rng);
+    auto const tensor = make_features();
+    drop_tokens(tensor, 0.3, rng);
+    auto const features = floats_of(tensor);
     for (std::size_t at = 0; at < features.size(); at += 4) {
       bool const is_dropped = features[at] == 0.0F;
       num_dropped += is_dropped ? 1 : 0;
@@ -64,12 +68,13 @@ TEST(DropTokens, TokensGoAsAWhole) {
 
 TEST(AddFeatureNoise, IsMeasuredByTheSpreadOfTheSample) {
   // Deviation exactly 2 about a mean of 5.
-  Floats features(40000);
-  for (std::size_t i = 0; i < features.size(); ++i)
-    features[i] = i % 2 == 0 ? 3.0F : 7.0F;
-  auto const before = features;
+  Floats before(40000);
+  for (std::size_t i = 0; i < before.size(); ++i)
+    before[i] = i % 2 == 0 ? 3.0F : 7.0F;
+  auto const sample = at::tensor(before).view({4, 100, 100});
   Rng rng{2};
-  add_feature_noise(features, 0.1, rng);
+  add_feature_noise(sample, 0.1, rng);
+  auto const features = floats_of(sample);
   double sum = 0.0;
   double squares = 0.0;
   for (std::size_t i = 0; i < features.size(); ++i) {
@@ -79,9 +84,9 @@ TEST(AddFeatureNoise, IsMeasuredByTheSpreadOfTheSample) {
   }
   EXPECT_NEAR(sum / 40000, 0.0, 5 * 0.2 / 200);
   EXPECT_NEAR(std::sqrt(squares / 40000), 0.2, 0.004);
-  auto again = before;
+  auto const again = at::tensor(before).view({4, 100, 100});
   add_feature_noise(again, 0.0, rng);
-  EXPECT_EQ(again, before);
+  EXPECT_EQ(floats_of(again), before);
 }
 
 TEST(JitterSteps, MovesWholeStepsALittleAndKeepsTheirOrder) {
@@ -89,31 +94,37 @@ TEST(JitterSteps, MovesWholeStepsALittleAndKeepsTheirOrder) {
   std::set<std::vector<int>> seen;
   Rng rng{3};
   for (int i = 0; i < 300; ++i) {
-    auto features = before;
-    jitter_steps(features, kShape, 1, rng);
+    auto const features = make_features();
+    jitter_steps(features, 1, rng);
     std::vector<int> sources;
-    for (std::size_t s = 0; s < 6; ++s) {
-      auto const source = static_cast<std::size_t>(features[200 * s]) / 1000;
-      sources.push_back(static_cast<int>(source));
-      EXPECT_LE(std::abs(static_cast<int>(source) - static_cast<int>(s)), 1);
-      EXPECT_TRUE(std::equal(
-          features.begin() + static_cast<std::ptrdiff_t>(200 * s),
-          features.begin() + static_cast<std::ptrdiff_t>(200 * s + 200),
-          before.begin() + static_cast<std::ptrdiff_t>(200 * source)));
+    for (int s = 0; s < 6; ++s) {
+      auto const source = features[s][0][0].item<int>() / 1000;
+      sources.push_back(source);
+      EXPECT_LE(std::abs(source - s), 1);
+      EXPECT_TRUE(features[s].equal(before[source]));
     }
     EXPECT_TRUE(std::is_sorted(sources.begin(), sources.end()));
     seen.insert(sources);
   }
   EXPECT_GT(seen.size(), 30U);
-  auto again = before;
-  jitter_steps(again, kShape, 0, rng);
-  EXPECT_EQ(again, before);
+  auto const again = make_features();
+  jitter_steps(again, 0, rng);
+  EXPECT_TRUE(again.equal(before));
 }
 
 TEST(MixFeatures, WeighsBothAndLeavesTheMiddle) {
-  Floats features{0, 8, 5, 5, 4, -8};
-  mix_features(features, 3, 0.75);
-  EXPECT_EQ(features, (Floats{1, 4, 5, 5, 3, -4}));
+  auto const features = at::tensor(Floats{0, 8, 5, 5, 4, -8}).view({3, 2});
+  mix_features(features, 0.75);
+  EXPECT_EQ(floats_of(features), (Floats{1, 4, 5, 5, 3, -4}));
+}
+
+// A row of a larger tensor is changed in place.
+TEST(FeatureAugment, WorksOnTheSampleOfABatch) {
+  auto const batch = at::stack({make_features(), make_features()});
+  Rng rng{4};
+  drop_tokens(batch[1], 0.5, rng);
+  EXPECT_TRUE(batch[0].equal(make_features()));
+  EXPECT_FALSE(batch[1].equal(make_features()));
 }
 
 }  // namespace

@@ -4,21 +4,19 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
-#include <fstream>
 #include <map>
 #include <memory>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "feature_set.hpp"
 #include "gasm/data/ahead_readers.hpp"
 #include "gasm/data/clip_rng.hpp"
 #include "gasm/data/feature_augment.hpp"
 #include "gasm/data/mix.hpp"
 #include "gasm/store/feature_store.hpp"
 #include "gasm/store/record_reader.hpp"
-#include "support/feature_files.hpp"
-#include "support/temp_folder.hpp"
 
 namespace gasm {
 namespace {
@@ -26,63 +24,6 @@ namespace {
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-struct FeatureSet {
-  FeatureStoreContents contents;
-  std::unique_ptr<TempFolder> folder = std::make_unique<TempFolder>();
-  std::unique_ptr<FeatureStore> store;
-};
-
-/// A store of fake_contents, with changes; in the clips of `bad` a byte of
-/// each view's last stream is another.
-FeatureSet make_set(FeatureStoreContents const& contents,
-                    std::set<std::int64_t> const& bad = {}) {
-  FeatureSet set;
-  set.contents = contents;
-  auto const path = *set.folder / "features.h5";
-  write_fake_store(Communicator::self(), path, contents);
-  set.store =
-      std::make_unique<FeatureStore>(value_or_throw(FeatureStore::open(path)));
-  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
-  for (auto const clip : bad)
-    for (std::int64_t view = 0; view < contents.num_views; ++view) {
-      auto const range = set.store->range(set.store->record_of(clip, view),
-                                          set.store->num_parts() - 1);
-      file.seekp(static_cast<long>(range.start + 1));
-      file.put('\x7b');  // no fake value has this byte
-    }
-  return set;
-}
-
-/// 13 clips of 3 views.
-FeatureSet const& plain_set() {
-  static FeatureSet const set = make_set(fake_contents(13, 3));
-  return set;
-}
-
-BatchPlan make_plan(std::int64_t num_samples, SampleOrder order) {
-  return BatchPlan({.num_samples = num_samples,
-                    .global_batch = 5,
-                    .micro_batch = 3,
-                    .seed = 5,
-                    .order = order,
-                    .block_shuffle = {.block = 2, .window_blocks = 3}});
-}
-
-MicroBatch load_one(FeatureLoader const& loader, BatchPlan const& plan,
-                    std::int64_t step, std::int64_t index) {
-  auto const job = plan.micro_batch(plan.at(step), index);
-  return loader.load(job, plan.epoch_order(job.epoch));
-}
-
-std::vector<MicroBatch> load_steps(FeatureLoader const& loader,
-                                   BatchPlan const& plan, Slice steps) {
-  std::vector<MicroBatch> batches;
-  for (auto step = steps.begin; step < steps.end; ++step)
-    for (std::int64_t i = 0; i < plan.at(step).num_micro; ++i)
-      batches.push_back(load_one(loader, plan, step, i));
-  return batches;
-}
 
 /// What arithmetic says of one view.
 std::vector<float> values_of(FeatureStoreContents const& contents,
@@ -117,12 +58,6 @@ void expect_view(MicroBatch const& batch, std::int64_t row,
 
 std::int64_t label_of(MicroBatch const& batch, std::int64_t slot) {
   return batch.labels.const_data_ptr<std::int64_t>()[slot];
-}
-
-FeatureLoaderOptions test_options() {
-  FeatureLoaderOptions options;
-  options.mode = SampleMode::eval;
-  return options;
 }
 
 FeatureLoaderOptions seeded() {
@@ -223,14 +158,6 @@ TEST(FeatureLoader, RandomViewsAreForTrainingOnly) {
 
 // ---- augmentation
 
-FeatureLoaderOptions augmented() {
-  FeatureLoaderOptions options;
-  options.seed = 11;
-  options.augment = {
-      .time_jitter = 1, .token_dropout = 0.3, .noise = 0.1, .mixup_alpha = 0};
-  return options;
-}
-
 /// A sample as the functions of feature_augment.hpp make it: semantic first,
 /// and all draws from the generator of (seed, epoch, sample).
 std::map<Stream, std::vector<float>> augment_by_hand(
@@ -245,11 +172,13 @@ std::map<Stream, std::vector<float>> augment_by_hand(
     auto const& shape =
         (stream == Stream::semantic ? contents.semantic : contents.motion)
             ->shape;
-    auto& values = made[stream];
-    values = values_of(contents, sample, view, stream);
-    jitter_steps(values, shape, 1, rng);
-    drop_tokens(values, shape, 0.3, rng);
-    add_feature_noise(values, 0.1, rng);
+    auto const values =
+        at::tensor(values_of(contents, sample, view, stream))
+            .view({1, shape.num_steps, shape.num_tokens, shape.num_channels});
+    jitter_steps(values[0], 1, rng);
+    drop_tokens(values[0], 0.3, rng);
+    add_feature_noise(values[0], 0.1, rng);
+    made[stream] = row_of(values, 0);
   }
   return made;
 }
@@ -322,20 +251,6 @@ TEST(FeatureLoader, MixupWeighsFeaturesAndLabels) {
 }
 
 // ---- readers
-
-bool same(at::Tensor const& a, at::Tensor const& b) {
-  return a.defined() == b.defined() && (!a.defined() || a.equal(b));
-}
-
-void expect_equal(MicroBatch const& a, MicroBatch const& b) {
-  EXPECT_TRUE(same(a.semantic, b.semantic));
-  EXPECT_TRUE(same(a.motion, b.motion));
-  EXPECT_TRUE(same(a.labels, b.labels));
-  EXPECT_TRUE(same(a.other_labels, b.other_labels));
-  EXPECT_EQ(a.own_share, b.own_share);
-  EXPECT_EQ(a.samples, b.samples);
-  EXPECT_EQ(a.bad_slots, b.bad_slots);
-}
 
 TEST(FeatureLoader, AllReadersGiveTheSameBatches) {
   auto const& set = plain_set();
