@@ -13,6 +13,7 @@
 #include "gasm/ckpt/safetensors.hpp"
 #include "gasm/comm/run_guarded.hpp"
 #include "gasm/config/load.hpp"
+#include "gasm/models/run_backbone.hpp"
 #include "output_file.hpp"
 
 namespace gasm {
@@ -45,6 +46,9 @@ TensorMap run_model(ForwardPaths const& paths) {
                       text.error().what());
   auto const weights = value_or_throw(read_safetensors(paths.weights)).tensors;
   auto const inputs = value_or_throw(read_safetensors(paths.inputs)).tensors;
+  if (auto const backbone =
+          parse_backbone_config(*text, paths.config, paths.overrides))
+    return run_backbone(*backbone, weights, inputs, paths.weights);
   if (is_fusion_spec(*text))
     return run_forward(parse_fusion_spec(*text, paths.config, paths.overrides),
                        weights, inputs, paths.weights);
@@ -94,10 +98,14 @@ int run_forward(Arguments const& arguments) {
        .example = "gasm forward --config CASE/model.json --weights "
                   "CASE/weights.safetensors --inputs CASE/inputs.safetensors "
                   "--output out.safetensors",
-       .notes = "The configuration is that of a run (of which only `model` "
-                "counts), a YAML\nfile with the section `model` alone, or the "
-                "flat model.json of a fusion\nmodel alone, known by its "
-                "keys."});
+       .notes =
+           "The configuration is that of a run (of which only `model` "
+           "counts), a YAML\nfile with the section `model` alone, the flat "
+           "model.json of a fusion model\nalone, known by its keys, or "
+           "`model: {backbone: {kind: dinov2, preset: vitb14}}`\nfor a "
+           "backbone alone: then the input is `frames` [B, 3, H, W] of "
+           "an image model\nor `clip` [B, 3, T, H, W], normalised, and "
+           "outputs are `cls`, `registers` and\n`patches`."});
   line.require("config", paths.config, "FILE", "Description of the model.");
   line.add_each("set", paths.overrides, "A.B=VALUE",
                 "Override one key; may come many times, the last one wins.");

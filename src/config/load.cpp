@@ -44,6 +44,12 @@ class Documents {
     return root.IsMap() && root[key].IsDefined();
   }
 
+  /// Is there a section below that one?
+  bool has_section(std::string const& key, std::string const& below) const {
+    return has_section(key) && items_.front().second[key].IsMap() &&
+           items_.front().second[key][below].IsDefined();
+  }
+
   /// "file:3:7: " where the key stands, else "file: ".
   std::string locate(std::string_view path) const {
     auto const found = places_.find(std::string(path));
@@ -83,14 +89,22 @@ RunConfig read_resolved(Documents& documents) {
   RunConfig first;
   documents.read(first);
   RunConfig file;
+  file.model.semantic.kind = first.model.semantic.kind;
   file.model.semantic.preset = first.model.semantic.preset;
   file.model.semantic = with_preset_sizes(file.model.semantic);
+  file.model.motion.kind = first.model.motion.kind;
+  file.model.motion.vit.preset = first.model.motion.vit.preset;
+  file.model.motion = with_preset_sizes(file.model.motion);
   documents.read(file);
   auto const& model = file.model;
   refuse_contradictions(documents, model.semantic, "model.semantic", "preset",
                         to_word(model.semantic.preset));
-  refuse_contradictions(documents, model.motion, "model.motion", "kind",
-                        to_word(model.motion.kind));
+  bool const is_preset_vit =
+      is_vit(model.motion.kind) && model.motion.vit.preset != VitPreset::custom;
+  refuse_contradictions(documents, model.motion, "model.motion",
+                        is_preset_vit ? "vit.preset" : "kind",
+                        is_preset_vit ? to_word(model.motion.vit.preset)
+                                      : to_word(model.motion.kind));
   return file;
 }
 
@@ -134,6 +148,40 @@ ModelConfig parse_model_config(std::string_view text, std::string const& name,
     return documents.locate(path);
   });
   return file.model;
+}
+
+namespace {
+
+/// A file that describes a backbone alone.
+struct BackboneFile {
+  struct Model {
+    BackboneConfig backbone;
+
+    template <class Visitor, class Self>
+    static void visit(Visitor& v, Self& self) {
+      v.section("backbone", self.backbone, "A backbone on its own.");
+    }
+  };
+  Model model;
+
+  template <class Visitor, class Self>
+  static void visit(Visitor& v, Self& self) {
+    v.section("model", self.model, "What is run.");
+  }
+};
+
+}  // namespace
+
+std::optional<BackboneConfig> parse_backbone_config(
+    std::string_view text, std::string const& name,
+    std::span<std::string const> overrides) {
+  if (!Documents(text, name, {}, {}).has_section("model", "backbone"))
+    return std::nullopt;
+  Documents documents(text, name, overrides,
+                      config_detail::all_paths<BackboneFile>());
+  BackboneFile file;
+  documents.read(file);
+  return with_sizes(file.model.backbone, name);
 }
 
 FusionSpec parse_fusion_spec(std::string_view text, std::string const& name,

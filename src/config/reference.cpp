@@ -141,7 +141,14 @@ std::string config_reference() {
   config_detail::ReferenceWriter writer("", "");
   RunConfig const defaults;
   RunConfig::visit(writer, defaults);
-  return config_detail::introduction + writer.sections();
+  config_detail::ReferenceWriter alone(
+      "model.backbone",
+      "Not of a run: a file for `gasm forward` that holds this section alone "
+      "describes one\nbackbone on its own. What is null is that of the preset, "
+      "or of the kind.");
+  BackboneConfig const backbone;
+  BackboneConfig::visit(alone, backbone);
+  return config_detail::introduction + writer.sections() + alone.text();
 }
 
 }  // namespace gasm

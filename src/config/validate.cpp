@@ -47,11 +47,22 @@ int motion_map_side(MotionConfig const& config, int side, int stem_stride) {
   return side;
 }
 
+void check_preset(SemanticConfig const& config, Locate const& locate) {
+  if (config.preset == VitPreset::custom) return;
+  auto const known = presets_of(backbone_kind(config.kind));
+  refuse_if(std::ranges::count(known, config.preset) == 0, locate,
+            "model.semantic.preset", "is {}, which {} has not. Try {}.",
+            to_word(config.preset), to_word(config.kind),
+            to_word(known.front()));
+}
+
 void check_semantic(SemanticConfig const& config, Locate const& locate) {
+  check_preset(config, locate);
   check_divides(locate, "model.semantic.heads", config.heads,
                 "model.semantic.width", config.width);
-  refuse_if((config.width / config.heads) % 4 != 0, locate,
-            "model.semantic.heads",
+  refuse_if(config.kind == SemanticKind::dinov3 &&
+                (config.width / config.heads) % 4 != 0,
+            locate, "model.semantic.heads",
             "gives {} channels a head (rotary embedding wants a multiple of "
             "4).",
             config.width / config.heads);
@@ -68,8 +79,41 @@ void check_semantic(SemanticConfig const& config, Locate const& locate) {
             "is not ascending. Try each frame once, in order.");
 }
 
+void check_motion_vit(ModelConfig const& model, Locate const& locate) {
+  auto const& vit = model.motion.vit;
+  if (vit.preset != VitPreset::custom) {
+    auto const known = presets_of(backbone_kind(model.motion.kind));
+    refuse_if(std::ranges::count(known, vit.preset) == 0, locate,
+              "model.motion.vit.preset", "is {}, which {} has not. Try {}.",
+              to_word(vit.preset), to_word(model.motion.kind),
+              to_word(known.back()));
+  }
+  check_divides(locate, "model.motion.vit.heads", vit.heads,
+                "model.motion.vit.width", vit.width);
+  refuse_if(
+      model.motion.kind == MotionKind::vjepa2 && vit.width / vit.heads < 6,
+      locate, "model.motion.vit.heads",
+      "gives {} channels a head (rotary time wants at least 6).",
+      vit.width / vit.heads);
+  auto const& resolution = model.semantic.resolution;
+  refuse_if(
+      resolution.height % vit.patch != 0 || resolution.width % vit.patch != 0,
+      locate, "model.semantic.resolution",
+      "is {} x {} (not a multiple of model.motion.vit.patch, {}). Try "
+      "{}.",
+      resolution.height, resolution.width, vit.patch,
+      std::max(1, resolution.height / vit.patch) * vit.patch);
+  int const rows = resolution.height / vit.patch;
+  int const columns = resolution.width / vit.patch;
+  refuse_if(model.motion.grid[0] > rows || model.motion.grid[1] > columns,
+            locate, "model.motion.grid",
+            "is {} x {}, finer than the {} x {} patches.", model.motion.grid[0],
+            model.motion.grid[1], rows, columns);
+}
+
 void check_motion(ModelConfig const& model, Locate const& locate) {
   auto const& config = model.motion;
+  if (is_vit(config.kind)) return check_motion_vit(model, locate);
   auto const num_stages = static_cast<std::size_t>(last_stage(config)) + 1;
   auto const check_list = [&](std::string_view path, std::size_t count) {
     refuse_if(count < num_stages, locate, path,
@@ -129,8 +173,10 @@ void check_fusion(ModelConfig const& model, Locate const& locate) {
     check_stream(
         "model.fusion.motion_width", fusion.motion_width,
         "the width of the motion stage",
-        model.motion
-            .widths[static_cast<std::size_t>(last_stage(model.motion))]);
+        is_vit(model.motion.kind)
+            ? model.motion.vit.width
+            : model.motion
+                  .widths[static_cast<std::size_t>(last_stage(model.motion))]);
 }
 
 void check_sampling(RunConfig const& config, Locate const& locate) {

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "gasm/models/named_tensors.hpp"
@@ -88,15 +89,19 @@ std::string grouped(std::int64_t n) {
 }  // namespace
 
 double vit_macs(VitOptions const& options, std::int64_t height_px,
-                std::int64_t width_px) {
-  double const patches =
-      real(height_px / options.patch_px) * real(width_px / options.patch_px);
-  double const tokens = patches + 1.0 + real(options.registers);
+                std::int64_t width_px, std::int64_t num_frames) {
+  std::int64_t const tubelet = std::max<std::int64_t>(options.tubelet, 1);
+  double const patches = real(num_frames / tubelet) *
+                         real(height_px / options.patch_px) *
+                         real(width_px / options.patch_px);
+  double const tokens =
+      patches + (options.has_cls ? 1.0 : 0.0) + real(options.registers);
   double const d = real(options.width), p = real(options.patch_px);
   double const matrices = options.ffn == FfnKind::swiglu ? 3.0 : 2.0;
   double const block = 4.0 * tokens * d * d + 2.0 * tokens * tokens * d +
                        matrices * tokens * d * real(options.ffn_width);
-  return patches * 3.0 * p * p * d + real(options.depth) * block;
+  return patches * 3.0 * real(tubelet) * p * p * d +
+         real(options.depth) * block;
 }
 
 double i3d_macs(I3dOptions const& options, Size3 const& clip) {
@@ -160,6 +165,10 @@ std::vector<PartSummary> describe(VideoModel& model) {
     parts.push_back(
         summarise("motion_backbone", *i3d,
                   i3d_macs(i3d->options(), {spec.clip_frames, h, w})));
+  if (auto const vit = model.motion_vit())
+    parts.push_back(
+        summarise("motion_backbone", *vit,
+                  vit_macs(vit->options(), h, w, spec.clip_frames)));
   parts.push_back(summarise("gasm_cast", *model.fusion(), fusion_macs(spec)));
   PartSummary total;
   total.name = "total";

@@ -66,28 +66,6 @@ void check_no_extra(NamedTensors const& state, TensorMap const& tensors,
                   nearest_hint(name, wanted, "in the model"));
 }
 
-std::string without_prefix(std::string name,
-                           std::initializer_list<std::string_view> prefixes) {
-  for (bool found = true; found;) {
-    found = false;
-    for (std::string_view const prefix : prefixes)
-      if (name.starts_with(prefix)) {
-        name.erase(0, prefix.size());
-        found = true;
-      }
-  }
-  return name;
-}
-
-/// One backbone of a whole model of ours; other files as they are.
-TensorMap only_backbone(TensorMap const& tensors, std::string_view prefix) {
-  TensorMap found;
-  for (auto const& [name, tensor] : tensors)
-    if (name.starts_with(prefix))
-      found.emplace(name.substr(prefix.size()), tensor);
-  return found.empty() ? tensors : found;
-}
-
 /// The I of "blocks.I.rest", or -1.
 int block_index(std::string_view name) {
   constexpr std::string_view kStart = "blocks.";
@@ -134,32 +112,17 @@ std::vector<std::string> load_named_tensors(torch::nn::Module& module,
   return converted;
 }
 
-TensorMap adapt_dinov3_weights(TensorMap const& tensors) {
-  TensorMap adapted;
-  for (auto const& [name, tensor] :
-       only_backbone(tensors, "semantic_backbone.")) {
-    std::string const plain =
-        without_prefix(name, {"model.", "backbone.", "dinov3_vit."});
-    if (plain == "embeddings.mask_token" || plain == "rope_embeddings.inv_freq")
-      continue;
-    adapted.emplace(plain, tensor);
-  }
-  return adapted;
-}
-
-TensorMap adapt_i3d_weights(TensorMap const& tensors, std::size_t num_stages) {
+TensorMap up_to_stage(TensorMap const& tensors, std::size_t num_stages) {
   // Block of the stem, the stages, and the head.
   constexpr std::array<int, 5> kLastBlock = {0, 1, 3, 4, 5};
   int const last = kLastBlock.at(num_stages);
-  TensorMap adapted;
-  for (auto const& [name, tensor] :
-       only_backbone(tensors, "motion_backbone.")) {
-    std::string const plain = without_prefix(name, {"model."});
-    if (int const block = block_index(plain); block > last && block <= 6)
+  TensorMap kept;
+  for (auto const& [name, tensor] : tensors) {
+    if (int const block = block_index(name); block > last && block <= 6)
       continue;
-    adapted.emplace(plain, tensor);
+    kept.emplace(name, tensor);
   }
-  return adapted;
+  return kept;
 }
 
 }  // namespace gasm

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gasm/models/video_model.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "gasm/base/error.hpp"
@@ -45,9 +46,35 @@ auto run_backbone(BackboneTraining training, Compute&& compute) {
   return compute();
 }
 
+/// [B, N, D] of t x h x w patches -> [B, D, t, h, w].
+at::Tensor to_map(at::Tensor const& patches, std::int64_t rows,
+                  std::int64_t columns) {
+  return patches.transpose(1, 2).unflatten(2, {-1, rows, columns});
+}
+
 Size3 clip_size(ModelConfig const& config, std::int64_t clip_frames) {
   return {clip_frames, config.semantic.resolution.height,
           config.semantic.resolution.width};
+}
+
+struct MotionSizes {
+  std::int64_t width, segments;
+};
+
+MotionSizes motion_sizes(ModelConfig const& config, std::int64_t clip_frames) {
+  if (!is_vit(config.motion.kind)) {
+    I3dOptions const i3d = i3d_options(config.motion);
+    return {i3d.stages.back().outer,
+            i3d_output_size(i3d, clip_size(config, clip_frames))[0]};
+  }
+  VitOptions const vit = vit_options(config.motion);
+  if (clip_frames % vit.tubelet != 0)
+    throw usage_error(
+        "data.sampling.frames is {} (not a multiple of model.motion.vit."
+        "tubelet, {}). Try {}",
+        clip_frames, vit.tubelet,
+        std::max<std::int64_t>(1, clip_frames / vit.tubelet) * vit.tubelet);
+  return {vit.width, clip_frames / vit.tubelet};
 }
 
 }  // namespace
@@ -69,10 +96,9 @@ FusionSpec fusion_spec(ModelConfig const& config, std::int64_t clip_frames,
     spec.semantic_frames = {0};  // unused, but inside of any clip
   }
   if (fusion.kind != FusionKind::semantic) {
-    I3dOptions const i3d = i3d_options(config.motion);
-    spec.motion_dim = static_cast<int>(i3d.stages.back().outer);
-    spec.motion_segments = static_cast<int>(
-        i3d_output_size(i3d, clip_size(config, clip_frames))[0]);
+    MotionSizes const motion = motion_sizes(config, clip_frames);
+    spec.motion_dim = static_cast<int>(motion.width);
+    spec.motion_segments = static_cast<int>(motion.segments);
     spec.motion_grid = config.motion.grid;
   }
   spec.semantic_width = fusion.semantic_width;
@@ -108,10 +134,15 @@ VideoModel::VideoModel(ModelConfig const& config, std::int64_t clip_frames,
   auto const vit = spec.fusion == FusionKind::motion
                        ? nullptr
                        : std::make_shared<Vit>(vit_options(config.semantic));
-  auto const i3d =
-      spec.fusion == FusionKind::semantic
-          ? nullptr
-          : std::make_shared<I3dResNet>(i3d_options(config.motion));
+  bool const has_motion = spec.fusion != FusionKind::semantic;
+  bool const is_motion_vit = is_vit(config.motion.kind);
+  auto const i3d = has_motion && !is_motion_vit
+                       ? std::make_shared<I3dResNet>(i3d_options(config.motion))
+                       : nullptr;
+  auto const motion_vit =
+      has_motion && is_motion_vit
+          ? std::make_shared<Vit>(vit_options(config.motion))
+          : nullptr;
   bool const is_built = backbones == Backbones::built;
   if (is_built && vit) {
     semantic_ = register_module("semantic_backbone", vit);
@@ -121,13 +152,15 @@ VideoModel::VideoModel(ModelConfig const& config, std::int64_t clip_frames,
     semantic_scale_ = register_constant(*this, "semantic_scale", map.scale);
     if (config.semantic.train == BackboneTraining::none) freeze(*semantic_);
   }
-  if (is_built && i3d) {
-    motion_ = register_module("motion_backbone", i3d);
+  if (is_built && has_motion) {
+    if (i3d) motion_ = register_module("motion_backbone", i3d);
+    if (motion_vit)
+      motion_vit_ = register_module("motion_backbone", motion_vit);
     PixelMap const map =
         make_pixel_map(config.motion.mean, config.motion.std, {1, 3, 1, 1, 1});
     motion_shift_ = register_constant(*this, "motion_shift", map.shift);
     motion_scale_ = register_constant(*this, "motion_scale", map.scale);
-    if (config.motion.train == BackboneTraining::none) freeze(*motion_);
+    if (config.motion.train == BackboneTraining::none) freeze(motion_module());
   }
   cast_ = register_module("gasm_cast", std::make_shared<GasmCast>(spec));
   train(is_training());
@@ -137,8 +170,14 @@ void VideoModel::train(bool on) {
   torch::nn::Module::train(on);
   if (semantic_ && config_.semantic.train == BackboneTraining::none)
     semantic_->eval();
-  if (motion_ && config_.motion.train == BackboneTraining::none)
-    motion_->eval();
+  if ((motion_ || motion_vit_) &&
+      config_.motion.train == BackboneTraining::none)
+    motion_module().eval();
+}
+
+torch::nn::Module& VideoModel::motion_module() {
+  if (motion_vit_) return *motion_vit_;
+  return *motion_;
 }
 
 at::Tensor VideoModel::semantic_features(at::Tensor const& clips) {
@@ -163,14 +202,18 @@ at::Tensor VideoModel::motion_features(at::Tensor const& clips) {
       config_.motion.input == MotionInput::centred
           ? (pixels - pixels.mean(2, /*keepdim=*/true)) * motion_scale_
           : at::addcmul(motion_shift_, pixels, motion_scale_);
-  return pool_to_grid(
-      motion_->forward(in_order(input, config_.motion.channels)),
-      config_.motion.grid[0], config_.motion.grid[1]);
+  at::Tensor const seen = in_order(input, config_.motion.channels);
+  auto const& [rows, columns] = config_.motion.grid;
+  if (motion_) return pool_to_grid(motion_->forward(seen), rows, columns);
+  std::int64_t const patch = motion_vit_->options().patch_px;
+  return pool_to_grid(to_map(motion_vit_->forward(seen).patches,
+                             seen.size(3) / patch, seen.size(4) / patch),
+                      rows, columns);
 }
 
 StreamFeatures VideoModel::extract(at::Tensor const& clips) {
   Size3 const size = clip_size(config_, clip_frames_);
-  if (!semantic_ && !motion_)
+  if (!has_backbones())
     throw error("clips for a model without backbones. Try features");
   if (clips.dim() != 5 || clips.size(1) != size[0] || clips.size(2) != 3 ||
       clips.size(3) != size[1] || clips.size(4) != size[2] ||
@@ -184,7 +227,7 @@ StreamFeatures VideoModel::extract(at::Tensor const& clips) {
   if (semantic_)
     features.semantic = run_backbone(config_.semantic.train,
                                      [&] { return semantic_features(clips); });
-  if (motion_)
+  if (motion_ || motion_vit_)
     features.motion = run_backbone(config_.motion.train,
                                    [&] { return motion_features(clips); });
   return features;

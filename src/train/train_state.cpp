@@ -137,8 +137,7 @@ bool restore_model(Checkpoint const& checkpoint, std::string const& classes,
       "the checkpoint of step " + std::to_string(checkpoint.step);
   auto const fusion = below(file.tensors, kFusionPrefix);
   bool const has_backbones = fusion.size() < file.tensors.size();
-  bool const wants_backbones =
-      model.semantic_backbone() || model.motion_backbone();
+  bool const wants_backbones = model.has_backbones();
   if (has_backbones && !wants_backbones)
     throw usage_error(
         "{} holds backbones of its own, and the features come from those of "

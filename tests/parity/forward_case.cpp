@@ -17,7 +17,9 @@
 #include "gasm/models/forward.hpp"
 #include "gasm/models/i3d_resnet.hpp"
 #include "gasm/models/named_tensors.hpp"
+#include "gasm/models/run_backbone.hpp"
 #include "gasm/models/vit.hpp"
+#include "gasm/models/weight_names.hpp"
 
 namespace {
 
@@ -46,7 +48,10 @@ Case read_case(fs::path const& folder) {
 TensorMap run_vit(Case const& c) {
   auto const config = gasm::parse_model_config(c.model, c.folder.string());
   gasm::Vit model(gasm::vit_options(config.semantic));
-  gasm::load_named_tensors(model, gasm::adapt_dinov3_weights(c.weights),
+  gasm::load_named_tensors(model,
+                           gasm::rename_weights(gasm::BackboneKind::dinov3,
+                                                c.weights, c.folder.string())
+                               .tensors,
                            c.folder.string());
   model.eval();
   gasm::VitTokens const tokens = model.forward(c.inputs.at("images"));
@@ -59,9 +64,9 @@ TensorMap run_i3d(Case const& c) {
   auto const config = gasm::parse_model_config(c.model, c.folder.string());
   gasm::I3dOptions const options = gasm::i3d_options(config.motion);
   gasm::I3dResNet model(options);
-  gasm::load_named_tensors(
-      model, gasm::adapt_i3d_weights(c.weights, options.stages.size()),
-      c.folder.string());
+  gasm::load_named_tensors(model,
+                           gasm::up_to_stage(c.weights, options.stages.size()),
+                           c.folder.string());
   model.eval();
   at::Tensor const features = model.forward(c.inputs.at("clips"));
   return {{"features", features},
@@ -77,6 +82,9 @@ TensorMap run_case(std::string const& family, Case const& c) {
   if (family == "video")
     return gasm::run_forward(gasm::parse_model_config(c.model, name), c.weights,
                              c.inputs, name);
+  if (family == "backbone")
+    return gasm::run_backbone(*gasm::parse_backbone_config(c.model, name),
+                              c.weights, c.inputs, name);
   if (family == "vit") return run_vit(c);
   if (family == "i3d") return run_i3d(c);
   throw gasm::usage_error("no family {}", family);

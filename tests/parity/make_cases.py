@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes parity cases with random weights: make_cases.py FAMILY OUT.
 
-FAMILY is fusion, vit, i3d or video. OUT/NAME/ then holds model.json,
+FAMILY is backbone, fusion, vit, i3d or video. OUT/NAME/ then holds model.json,
 weights.safetensors, inputs.safetensors and the reference's
 outputs.safetensors, which forward_case compares with the C++ models.
 """
@@ -16,6 +16,7 @@ import types
 import torch
 from safetensors.torch import save_file
 
+import backbone_cases
 import reference_gasm_cast as fusion
 
 
@@ -264,9 +265,15 @@ def make_video(out):
                    state, {"clips": clips}, outputs)
 
 
+def make_backbone(out):
+    for name, backbone, weights, inputs, outputs in backbone_cases.all_cases(
+            redraw, dinov3, semantic_config):
+        write_case(f"{out}/{name}", {"model": {"backbone": backbone}}, weights, inputs, outputs)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("family", choices=["fusion", "vit", "i3d", "video"])
+    parser.add_argument("family", choices=["backbone", "fusion", "vit", "i3d", "video"])
     parser.add_argument("out")
     arguments = parser.parse_args()
     globals()[f"make_{arguments.family}"](arguments.out)

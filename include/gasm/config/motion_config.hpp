@@ -11,10 +11,22 @@
 
 namespace gasm {
 
-enum class MotionKind { i3d_r50, custom };
+enum class MotionKind { i3d_r50, custom, videomae, vjepa2 };
 constexpr auto choices(MotionKind) {
   return std::array{Choice{MotionKind::i3d_r50, "i3d_r50"},
-                    Choice{MotionKind::custom, "custom"}};
+                    Choice{MotionKind::custom, "custom"},
+                    Choice{MotionKind::videomae, "videomae"},
+                    Choice{MotionKind::vjepa2, "vjepa2"}};
+}
+
+constexpr bool is_vit(MotionKind kind) {
+  return kind == MotionKind::videomae || kind == MotionKind::vjepa2;
+}
+
+constexpr BackboneKind backbone_kind(MotionKind kind) {
+  if (kind == MotionKind::videomae) return BackboneKind::videomae;
+  return kind == MotionKind::vjepa2 ? BackboneKind::vjepa2
+                                    : BackboneKind::i3d_r50;
 }
 
 enum class MotionStage { res2, res3, res4, res5 };
@@ -42,7 +54,42 @@ constexpr auto choices(TemporalPool) {
                     Choice{TemporalPool::after_res2, "after_res2"}};
 }
 
-/// The motion stream's backbone, an inflated 3-D residual network.
+/// Sizes of a motion backbone that is a vision transformer on clips. After
+/// loading they are those in force, as in SemanticConfig.
+struct MotionVitConfig {
+  VitPreset preset = VitPreset::vitb16;
+  int width = 768;
+  int depth = 12;
+  int heads = 12;
+  int ffn_hidden = 3072;
+  int patch = 16;
+  int tubelet = 2;
+  bool norm = true;
+
+  template <class Visitor, class Self>
+  static void visit(Visitor& v, Self& self) {
+    v.field("preset", self.preset,
+            "Sizes of a published model, or custom: the keys from width to "
+            "tubelet decide.");
+    v.field("width", self.width, "Channels of a token.", between(1, 65536));
+    v.field("depth", self.depth, "Transformer blocks.", between(1, 1024));
+    v.field("heads", self.heads, "Attention heads; divide width.",
+            between(1, 1024));
+    v.field("ffn_hidden", self.ffn_hidden,
+            "Hidden channels of a block's feed-forward network.",
+            between(1, 1048576));
+    v.field("patch", self.patch, "Side of a patch in pixels.",
+            between(1, 1024));
+    v.field("tubelet", self.tubelet, "Frames of a token.", between(1, 1024));
+    v.field("norm", self.norm,
+            "Whether tokens pass a last layer norm: files of a videomae that "
+            "was fine-tuned have none.");
+  }
+};
+
+/// The motion stream's backbone: an inflated 3-D residual network, or with
+/// `videomae` and `vjepa2` a vision transformer on clips, of which `vit` says
+/// the sizes and the keys from stage and stem_width on say nothing.
 ///
 /// After loading, stem_width .. temporal_pool always hold the sizes in force:
 /// those of i3d_r50, or the file's own with `kind: custom`. A file that names
@@ -68,15 +115,18 @@ struct MotionConfig {
   std::vector<std::vector<int>> temporal_kernels = {
       {3}, {3, 1}, {3, 1}, {1, 3}};
   TemporalPool temporal_pool = TemporalPool::after_res2;
+  MotionVitConfig vit;
 
   template <class Visitor, class Self>
   static void visit(Visitor& v, Self& self) {
     v.field("kind", self.kind,
             "i3d_r50: sizes of the published I3D ResNet-50. custom: the keys "
-            "from stem_width to temporal_pool decide.");
+            "from stem_width to temporal_pool decide. videomae and vjepa2: "
+            "vision transformers, see vit.");
     v.field("weights", self.weights,
             "Pretrained weights (safetensors); null: random.");
-    v.field("stage", self.stage, "Stage whose output is taken.");
+    v.field("stage", self.stage,
+            "Stage of the residual network whose output is taken.");
     v.field("grid", self.grid,
             "Places [rows, columns] to which that output is average-pooled; "
             "[1, 1] pools all.",
@@ -112,6 +162,7 @@ struct MotionConfig {
             between(1, 63).each(1, 4));
     v.field("temporal_pool", self.temporal_pool,
             "after_res2: a max-pooling of kernel and stride 2 in time.");
+    v.section("vit", self.vit, "Sizes of videomae and vjepa2.");
   }
 };
 

@@ -6,34 +6,21 @@
 #include <string>
 #include <vector>
 
+#include "gasm/config/backbone_config.hpp"
 #include "gasm/config/field.hpp"
 
 namespace gasm {
 
-enum class SemanticKind { dinov3 };
+enum class SemanticKind { dinov3, dinov2, clip };
 constexpr auto choices(SemanticKind) {
-  return std::array{Choice{SemanticKind::dinov3, "dinov3"}};
+  return std::array{Choice{SemanticKind::dinov3, "dinov3"},
+                    Choice{SemanticKind::dinov2, "dinov2"},
+                    Choice{SemanticKind::clip, "clip"}};
 }
 
-enum class VitPreset { vits16, vits16plus, vitb16, vitl16, custom };
-constexpr auto choices(VitPreset) {
-  return std::array{Choice{VitPreset::vits16, "vits16"},
-                    Choice{VitPreset::vits16plus, "vits16plus"},
-                    Choice{VitPreset::vitb16, "vitb16"},
-                    Choice{VitPreset::vitl16, "vitl16"},
-                    Choice{VitPreset::custom, "custom"}};
-}
-
-enum class FfnKind { mlp, swiglu };
-constexpr auto choices(FfnKind) {
-  return std::array{Choice{FfnKind::mlp, "mlp"},
-                    Choice{FfnKind::swiglu, "swiglu"}};
-}
-
-enum class RopePeriods { fp32, checkpoint_bf16 };
-constexpr auto choices(RopePeriods) {
-  return std::array{Choice{RopePeriods::fp32, "fp32"},
-                    Choice{RopePeriods::checkpoint_bf16, "checkpoint_bf16"}};
+constexpr BackboneKind backbone_kind(SemanticKind kind) {
+  if (kind == SemanticKind::dinov2) return BackboneKind::dinov2;
+  return kind == SemanticKind::clip ? BackboneKind::clip : BackboneKind::dinov3;
 }
 
 /// Which of a backbone's parameters learn.
@@ -73,11 +60,16 @@ struct SemanticConfig {
   FfnKind ffn = FfnKind::swiglu;
   int ffn_hidden = 1536;
   std::optional<double> layer_scale = 1e-5;
-  RopePeriods rope_periods = RopePeriods::fp32;
+  RopePeriods rope_periods = RopePeriods::automatic;
+  /// Rows and columns of the learned positions that the weights hold.
+  std::array<int, 2> positions = {14, 14};
+  PositionResize position_resize = PositionResize::automatic;
 
   template <class Visitor, class Self>
   static void visit(Visitor& v, Self& self) {
-    v.field("kind", self.kind, "Vision transformer of the DINOv3 family.");
+    v.field("kind", self.kind,
+            "Family of the vision transformer: DINOv3, DINOv2, or the image "
+            "tower of CLIP.");
     v.field("preset", self.preset,
             "Sizes of a published model, or custom: the keys from width to "
             "layer_scale decide.");
@@ -114,8 +106,15 @@ struct SemanticConfig {
             "null: none.",
             above(0));
     v.field("rope_periods", self.rope_periods,
-            "Periods of the rotary embedding: computed in fp32, or rounded to "
-            "bfloat16 as in the published checkpoints.");
+            "dinov3: periods of the rotary embedding, computed in fp32, or "
+            "rounded to bfloat16 as in Meta's own files; auto: as the weights' "
+            "origin has them.");
+    v.field("positions", self.positions,
+            "dinov2 and clip: rows and columns of the learned positions in "
+            "the weights, resampled for another resolution.",
+            between(1, 1024));
+    v.field("position_resize", self.position_resize,
+            "How that is done; auto: as the weights' origin does it.");
   }
 };
 

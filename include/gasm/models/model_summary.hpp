@@ -16,8 +16,9 @@ namespace gasm {
 
 /// Multiply-accumulates of matrix products and convolutions (what papers
 /// call FLOPs); norms, activations and softmax are not counted.
+/// Of one image, or one clip of `num_frames` for a model with tubelets.
 double vit_macs(VitOptions const& options, std::int64_t height_px,
-                std::int64_t width_px);  ///< of one image
+                std::int64_t width_px, std::int64_t num_frames = 1);
 double i3d_macs(I3dOptions const& options, Size3 const& clip);  ///< one clip
 double fusion_macs(FusionSpec const& spec);                     ///< one clip
 

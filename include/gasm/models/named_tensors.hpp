@@ -27,18 +27,9 @@ std::vector<std::string> load_named_tensors(torch::nn::Module& module,
                                             TensorMap const& tensors,
                                             std::string const& source);
 
-/// What published backbone files hold that our backbones do not, and how
-/// their names begin; of a whole model of ours, the backbone. Each returns
-/// tensors that load_named_tensors takes.
-
-/// transformers' DINOv3: drops embeddings.mask_token and
-/// rope_embeddings.inv_freq, removes a leading "model.", "backbone." or
-/// "dinov3_vit.".
-TensorMap adapt_dinov3_weights(TensorMap const& tensors);
-
-/// pytorchvideo's I3D: removes a leading "model.", drops the head (blocks.6)
-/// and the stages after `num_stages` (1: res2 alone .. 4: up to res5).
-TensorMap adapt_i3d_weights(TensorMap const& tensors, std::size_t num_stages);
+/// I3D weights in pytorchvideo's names without the head (blocks.6) and the
+/// stages after `num_stages` (1: res2 alone .. 4: up to res5).
+TensorMap up_to_stage(TensorMap const& tensors, std::size_t num_stages);
 
 /// "[2, 3]" for messages.
 std::string shape_text(at::Tensor const& tensor);

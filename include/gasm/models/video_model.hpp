@@ -27,10 +27,11 @@ enum class Backbones { built, absent };
 /// The whole recogniser: clips in, logits out.
 ///
 /// Submodules, and so the first part of every name: semantic_backbone (Vit),
-/// motion_backbone (I3dResNet), gasm_cast (GasmCast, the specification's
-/// names below it). The fusion kinds `semantic` and `motion` build only their
-/// own backbone. A backbone with `train: none` takes no gradient, and runs in
-/// evaluation mode and without autograd whatever train() says.
+/// motion_backbone (I3dResNet, or a Vit on clips), gasm_cast (GasmCast, the
+/// specification's names below it). The fusion kinds `semantic` and `motion`
+/// build only their own backbone. A backbone with `train: none` takes no
+/// gradient, and runs in evaluation mode and without autograd whatever train()
+/// says.
 class VideoModel : public torch::nn::Module {
  public:
   /// Throws an Error that names the key if the configuration does not fit
@@ -51,19 +52,23 @@ class VideoModel : public torch::nn::Module {
 
   ModelConfig const& config() const { return config_; }
   FusionSpec const& spec() const { return cast_->spec(); }
-  /// Null where not built.
+  /// Null where not built; of the motion backbone, what its kind is not.
   std::shared_ptr<Vit> semantic_backbone() const { return semantic_; }
   std::shared_ptr<I3dResNet> motion_backbone() const { return motion_; }
+  std::shared_ptr<Vit> motion_vit() const { return motion_vit_; }
+  bool has_backbones() const { return semantic_ || motion_ || motion_vit_; }
   std::shared_ptr<GasmCast> fusion() const { return cast_; }
 
  private:
   at::Tensor semantic_features(at::Tensor const& clips);
   at::Tensor motion_features(at::Tensor const& clips);
+  torch::nn::Module& motion_module();
 
   ModelConfig config_;
   std::int64_t clip_frames_;
   std::shared_ptr<Vit> semantic_;
   std::shared_ptr<I3dResNet> motion_;
+  std::shared_ptr<Vit> motion_vit_;
   std::shared_ptr<GasmCast> cast_;
   at::Tensor semantic_shift_, semantic_scale_;
   at::Tensor motion_shift_, motion_scale_;

@@ -3,84 +3,131 @@
 
 #include <torch/torch.h>
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <vector>
 
+#include "gasm/config/backbone_config.hpp"
+#include "gasm/config/motion_config.hpp"
 #include "gasm/config/semantic_config.hpp"
 
 namespace gasm {
 
-/// Sizes of a vision transformer in the style of DINOv3 (Simeoni et al.,
-/// 2025). The defaults are those of all published models.
+/// Where a vision transformer's tokens learn their places from.
+enum class VitPositions {
+  rope,      ///< rotary, rows and columns (DINOv3)
+  rope_3d,   ///< rotary, time, rows and columns (V-JEPA 2)
+  learned,   ///< a table for CLS and a grid, resampled (DINOv2, CLIP)
+  sinusoid,  ///< a fixed table over all tokens (VideoMAE)
+};
+
+enum class VitActivation { gelu, quick_gelu };
+
+/// What the last layer norm is applied to.
+enum class VitFinalNorm { all, cls, none };
+
+/// Who wrote a file of weights: its names, and how they compute what it does
+/// not hold.
+enum class WeightOrigin {
+  gasm,          ///< a checkpoint of ours, or gasm weights convert
+  transformers,  ///< the transformers library
+  hub,           ///< the authors' own repository
+  timm,
+};
+
+/// What published code does in different ways; nothing is automatic.
+struct PositionRules {
+  RopePeriods periods = RopePeriods::fp32;
+  PositionResize resize = PositionResize::size;
+};
+
+/// Those in force: what is automatic is as the origin has it.
+PositionRules position_rules(WeightOrigin origin, std::int64_t num_registers,
+                             RopePeriods periods, PositionResize resize);
+
+/// A vision transformer on images or clips: sizes, and where published
+/// families differ. The defaults are those of DINOv3 (Simeoni et al., 2025).
 struct VitOptions {
   std::int64_t width = 384;
   std::int64_t depth = 12;
-  std::int64_t heads = 6;  ///< width / heads must be a multiple of 4
-  /// mlp: down(gelu(up x)); swiglu: down(silu(gate x) * up x).
+  std::int64_t heads = 6;
+  /// mlp: down(act(up x)); swiglu: down(silu(gate x) * up x).
   FfnKind ffn = FfnKind::mlp;
   std::int64_t ffn_width = 1536;  ///< hidden width of the MLP or SwiGLU
+  VitActivation activation = VitActivation::gelu;
   std::int64_t patch_px = 16;
+  std::int64_t tubelet = 0;  ///< frames of a token of a clip; 0: images
+  bool has_patch_bias = true;
+  bool has_cls = true;
   std::int64_t registers = 4;
+  VitPositions positions = VitPositions::rope;
+  /// rope: width / heads must be a multiple of 4; rope_3d: at least 6.
   double rope_base = 100.0;
-  RopePeriods rope_periods = RopePeriods::fp32;
+  std::array<std::int64_t, 2> learned_grid = {14, 14};  ///< rows, columns
+  PositionRules rules;
+  bool has_input_norm = false;  ///< a layer norm before the first block
+  bool has_key_bias = false;
+  VitFinalNorm final_norm = VitFinalNorm::all;
   double norm_eps = 1e-5;
   /// Start of the gains on residual branches; none: no such gains.
   std::optional<double> layer_scale = 1e-5;
 };
 
-/// The sizes in force of a configuration: its preset's, or its own.
+/// The transformer of a configuration. Throws a usage error for a kind that
+/// is none.
+VitOptions vit_options(BackboneConfig const& config);
 VitOptions vit_options(SemanticConfig const& config);
+VitOptions vit_options(MotionConfig const& config);
 
-/// Final normed tokens of B images of h x w patches.
+/// Final tokens of B images of h x w patches, or of clips of t x h x w.
 struct VitTokens {
-  at::Tensor cls;        ///< [B, D]
+  at::Tensor cls;        ///< [B, D]; undefined if there is none
   at::Tensor registers;  ///< [B, R, D]
-  at::Tensor patches;    ///< [B, h*w, D], row-major (y, x)
+  at::Tensor patches;    ///< [B, N, D], N = h w or t h w, row-major (t, y, x)
 };
 
 class VitBlock;
 
-/// Patch convolution (bias), CLS and register tokens, pre-norm blocks with
-/// LayerScale, q and v bias but no k bias, axial rotary positions on the
-/// patch tokens only, final LayerNorm on all tokens. No training-time
-/// augmentation of coordinates.
+/// Patch convolution, CLS and register tokens, pre-norm blocks, final norm.
+/// Learned positions are added before registers are inserted; rotary ones turn
+/// the patch tokens alone. No training-time augmentation of coordinates.
 ///
 /// Names are those of DINOv3ViTModel in the transformers library:
 /// embeddings.{cls_token, register_tokens, patch_embeddings.*},
 /// layer.I.{norm1, attention.{q,k,v,o}_proj, layer_scale1.lambda1, norm2,
-/// mlp.{up,gate,down}_proj, layer_scale2.lambda1}, norm.*.
-/// Starts as published: normal(0, 0.02) for matrices and registers, nearly
-/// zero for the CLS token, zero biases; the patch convolution uniform in
-/// +-1 / sqrt(fan_in).
+/// mlp.{up,gate,down}_proj, layer_scale2.lambda1}, norm.*; and
+/// embeddings.position_embeddings [1, 1 + rows * columns, D], input_norm.*.
+/// weight_names.hpp has those of other files.
+/// Starts as published: normal(0, 0.02) for matrices, registers and positions,
+/// nearly zero for the CLS token, zero biases; the patch convolution uniform
+/// in +-1 / sqrt(fan_in).
 class Vit : public torch::nn::Module {
  public:
   explicit Vit(VitOptions const& options);
 
-  /// images [B, 3, H, W], normalised; H and W are cut to whole patches.
-  VitTokens forward(at::Tensor const& images);
+  /// images [B, 3, H, W], or clips [B, 3, T, H, W] with a tubelet, normalised.
+  /// H and W are cut to whole patches, T to whole tubelets.
+  VitTokens forward(at::Tensor const& pixels);
 
   VitOptions const& options() const { return options_; }
+  /// Once it is known who wrote the weights.
+  void set_position_rules(PositionRules const& rules) {
+    options_.rules = rules;
+  }
 
  private:
+  at::Tensor patch_map(at::Tensor const& pixels);
+  at::Tensor embed(at::Tensor const& map);
+
   VitOptions options_;
-  at::Tensor cls_token_, register_tokens_;
-  torch::nn::Conv2d patch_embeddings_{nullptr};
+  at::Tensor cls_token_, register_tokens_, position_embeddings_;
+  torch::nn::Conv2d image_patches_{nullptr};
+  torch::nn::Conv3d clip_patches_{nullptr};
+  torch::nn::LayerNorm input_norm_{nullptr};
   std::vector<std::shared_ptr<VitBlock>> layers_;
   torch::nn::LayerNorm norm_{nullptr};
 };
-
-/// cos and sin [h*w, head_dim] of the rotary angles, fp32: patch centres in
-/// [-1, 1] per axis, angle 2 pi c / period, first y then x, tiled twice.
-struct RopeTable {
-  at::Tensor cos, sin;
-};
-RopeTable make_rope_table(VitOptions const& options, std::int64_t rows,
-                          std::int64_t columns);
-
-/// x [B, heads, T, d] with its last `table` rows of T rotated: x cos +
-/// rotate_half(x) sin, rotate_half([a | b]) = [-b | a].
-at::Tensor rotate_patches(at::Tensor const& x, RopeTable const& table);
 
 }  // namespace gasm

@@ -145,10 +145,9 @@ TEST(ToYaml, EveryWordReadsBack) {
       "data.augment.rand_augment.interpolation");
   expect_words_read_back<ViewAverage>("eval.average");
   expect_words_read_back<ChannelOrder>("model.motion.channels");
-  expect_words_read_back<SemanticKind>("model.semantic.kind");
-  expect_words_read_back<VitPreset>("model.semantic.preset");
   expect_words_read_back<BackboneTraining>("model.semantic.train");
   expect_words_read_back<RopePeriods>("model.semantic.rope_periods");
+  expect_words_read_back<PositionResize>("model.semantic.position_resize");
   expect_words_read_back<MotionKind>("model.motion.kind");
   expect_words_read_back<MotionStage>("model.motion.stage");
   expect_words_read_back<MotionInput>("model.motion.input");
@@ -162,6 +161,22 @@ TEST(ToYaml, EveryWordReadsBack) {
   expect_words_read_back<Backend>("parallel.backend");
   expect_words_read_back<Compression>("parallel.compress");
   expect_words_read_back<ResumeMode>("checkpoint.resume");
+}
+
+TEST(ToYaml, EveryPresetOfEveryKindReadsBack) {
+  for (auto const& kind : choices(SemanticKind{}))
+    for (auto const preset : presets_of(backbone_kind(kind.value))) {
+      RunConfig config;
+      config.model.semantic.kind = kind.value;
+      config.model.semantic.preset = preset;
+      config.model.semantic = with_preset_sizes(config.model.semantic);
+      // A multiple of both patches.
+      config.model.semantic.resolution = {112, 112};
+      auto const again = reload(config).model.semantic;
+      EXPECT_EQ(again.kind, kind.value);
+      EXPECT_EQ(again.preset, preset);
+      EXPECT_EQ(again.patch, config.model.semantic.patch);
+    }
 }
 
 TEST(ToYaml, WordsOfCustomSizesReadBack) {

@@ -118,35 +118,23 @@ TEST(LoadNamedTensors, RefusesIntegersForNumbersAndBack) {
   EXPECT_THAT(message_of(state), HasSubstr("num_batches_tracked holds Float"));
 }
 
-TEST(AdaptWeights, Dinov3DropsWhatIsNotNeeded) {
+TEST(UpToStage, KeepsTheStagesInUse) {
   at::Tensor const x = at::zeros({1});
-  TensorMap const adapted =
-      adapt_dinov3_weights({{"embeddings.cls_token", x},
-                            {"embeddings.mask_token", x},
-                            {"model.layer.0.norm1.weight", x},
-                            {"rope_embeddings.inv_freq", x}});
-  EXPECT_THAT(adapted, testing::SizeIs(2));
-  EXPECT_TRUE(adapted.count("layer.0.norm1.weight"));
-  EXPECT_TRUE(adapted.count("embeddings.cls_token"));
-}
-
-TEST(AdaptWeights, I3dKeepsTheStagesInUse) {
-  at::Tensor const x = at::zeros({1});
-  TensorMap const file = {{"model.blocks.0.conv.weight", x},
+  TensorMap const file = {{"blocks.0.conv.weight", x},
                           {"blocks.1.a", x},
                           {"blocks.3.a", x},
                           {"blocks.4.a", x},
                           {"blocks.5.a", x},
                           {"blocks.6.proj.weight", x},
                           {"blocks.7.a", x}};
-  TensorMap const res3 = adapt_i3d_weights(file, 2);
+  TensorMap const res3 = up_to_stage(file, 2);
   EXPECT_TRUE(res3.count("blocks.0.conv.weight"));
   EXPECT_TRUE(res3.count("blocks.3.a"));
   EXPECT_FALSE(res3.count("blocks.4.a"));
   EXPECT_FALSE(res3.count("blocks.6.proj.weight"));
   // What nobody knows stays, for the strict loader to name.
   EXPECT_TRUE(res3.count("blocks.7.a"));
-  EXPECT_TRUE(adapt_i3d_weights(file, 4).count("blocks.5.a"));
+  EXPECT_TRUE(up_to_stage(file, 4).count("blocks.5.a"));
 }
 
 }  // namespace

@@ -124,6 +124,67 @@ TEST(VideoModel, CentredMotionIgnoresWhatStaysTheSame) {
                            model->extract(bytes + still).motion, 1e-3, 1e-4));
 }
 
+// Every pair of backbones: tokens of the motion transformer come back as
+// places in time and space.
+TEST(VideoModel, AnyPairOfBackbonesIsFused) {
+  for (auto const kind :
+       {SemanticKind::dinov3, SemanticKind::dinov2, SemanticKind::clip})
+    for (auto const motion :
+         {MotionKind::custom, MotionKind::videomae, MotionKind::vjepa2}) {
+      ModelConfig config = tiny();
+      config.semantic.kind = kind;
+      config.semantic.positions = {3, 3};  // resampled to 2 x 3
+      config.motion.kind = motion;
+      config.motion.vit = {.preset = VitPreset::custom,
+                           .width = 12,
+                           .depth = 1,
+                           .heads = 2,
+                           .ffn_hidden = 20,
+                           .patch = 16,
+                           .tubelet = 2};
+      auto const model = make_video_model(config, 8, 5, 1);
+      model->train();
+      model->forward(clips()).sum().backward();
+      EXPECT_EQ(model->spec().motion_segments, 4);
+      EXPECT_EQ(model->spec().motion_dim, 12);
+      std::int64_t total = 0;
+      for (auto const& part : describe(*model)) total = part.parameters;
+      std::int64_t counted = 0;
+      for (auto const& parameter : model->parameters())
+        counted += parameter.numel();
+      EXPECT_EQ(total, counted);
+      bool has_motion_gradient = false;
+      for (auto const& item : model->named_parameters())
+        if (item.key().starts_with("motion_backbone.") &&
+            item.value().grad().defined())
+          has_motion_gradient = true;
+      EXPECT_TRUE(has_motion_gradient);
+    }
+}
+
+TEST(VideoModel, MotionTokensKeepTheirPlaces) {
+  ModelConfig config = tiny(FusionKind::motion);
+  config.motion.kind = MotionKind::videomae;
+  config.motion.grid = {2, 3};  // as many as patches: nothing is averaged
+  config.motion.vit = {.preset = VitPreset::custom,
+                       .width = 12,
+                       .depth = 1,
+                       .heads = 2,
+                       .ffn_hidden = 20,
+                       .patch = 16,
+                       .tubelet = 4};
+  auto const model = make_video_model(config, 8, 5, 1);
+  model->eval();
+  at::Tensor const bytes = clips();
+  auto const found = model->extract(bytes).motion;
+  ASSERT_EQ(found.sizes(), (std::vector<std::int64_t>{3, 2, 6, 12}));
+  at::Tensor const pixels =
+      (bytes.transpose(1, 2).to(at::kFloat) / 255.0 - 0.45) / 0.225;
+  at::Tensor const tokens = model->motion_vit()->forward(pixels).patches;
+  EXPECT_TRUE(at::allclose(found.flatten(1, 2), tokens, 1e-4, 1e-5));
+  EXPECT_THROW(make_video_model(config, 6, 5, 1), Error);
+}
+
 TEST(VideoModel, OneStreamBuildsOneBackbone) {
   auto const semantic = make_video_model(tiny(FusionKind::semantic), 8, 5, 1);
   EXPECT_EQ(semantic->motion_backbone(), nullptr);

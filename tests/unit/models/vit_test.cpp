@@ -8,6 +8,7 @@
 
 #include "gasm/base/error.hpp"
 #include "gasm/models/model_summary.hpp"
+#include "gasm/models/vit_positions.hpp"
 
 namespace gasm {
 namespace {
@@ -31,7 +32,7 @@ SemanticConfig published(VitPreset preset) {
 
 TEST(RopeTable, IsTheAngleOfEachCentreAndPeriod) {
   VitOptions options = tiny();  // head width 8: two periods, 1 and 10
-  RopeTable const table = make_rope_table(options, 3, 2);
+  RopeTable const table = make_rope_table(options, {1, 3, 2});
   ASSERT_EQ(table.cos.sizes(), (std::vector<std::int64_t>{6, 8}));
   double const period[] = {1.0, 10.0};
   for (std::int64_t y = 0; y < 3; ++y)
@@ -49,23 +50,24 @@ TEST(RopeTable, IsTheAngleOfEachCentreAndPeriod) {
 
 TEST(RopeTable, CheckpointPeriodsAreRoundedToBfloat16) {
   VitOptions options;
-  options.rope_periods = RopePeriods::checkpoint_bf16;
+  options.rules.periods = RopePeriods::checkpoint_bf16;
   // Period 1 of 16 is 100^(1/16) = 1.33352, in bfloat16 1.3359375. A column
   // of 14 patches ends at centre 13/14.
-  RopeTable const table = make_rope_table(options, 1, 14);
+  RopeTable const table = make_rope_table(options, {1, 1, 14});
   double const angle = 2.0 * std::numbers::pi * (13.0 / 14.0) / 1.3359375;
   EXPECT_NEAR(table.sin[13][16 + 1].item<double>(), std::sin(angle), 1e-5);
-  options.rope_periods = RopePeriods::fp32;
+  options.rules.periods = RopePeriods::fp32;
   EXPECT_GT(
-      std::abs(make_rope_table(options, 1, 14).sin[13][16 + 1].item<double>() -
-               std::sin(angle)),
+      std::abs(
+          make_rope_table(options, {1, 1, 14}).sin[13][16 + 1].item<double>() -
+          std::sin(angle)),
       1e-4);
 }
 
 TEST(RotatePatches, TurnsPairsAndLeavesThePrefixAlone) {
   torch::manual_seed(1);
   VitOptions const options = tiny();
-  RopeTable const table = make_rope_table(options, 2, 2);
+  RopeTable const table = make_rope_table(options, {1, 2, 2});
   at::Tensor const x = torch::randn({1, 2, 4 + 4, 8});
   at::Tensor const y = rotate_patches(x, table);
   EXPECT_TRUE(at::equal(y.narrow(2, 0, 4), x.narrow(2, 0, 4)));
@@ -131,6 +133,61 @@ TEST(Vit, RefusesHeadsThatDoNotFit) {
   EXPECT_THROW(Vit{options}, Error);
   options.heads = 3;
   EXPECT_THROW(Vit{options}, Error);
+}
+
+std::int64_t num_parameters(VitOptions const& options) {
+  Vit const model(options);
+  std::int64_t total = 0;
+  for (auto const& parameter : model.parameters()) total += parameter.numel();
+  return total;
+}
+
+VitOptions preset_of(BackboneKind kind, VitPreset preset) {
+  BackboneConfig config;
+  config.kind = kind;
+  config.preset = preset;
+  return vit_options(config);
+}
+
+// As published, without the mask token that DINOv2 files hold, and CLIP's
+// projection.
+TEST(Vit, OtherFamiliesHaveTheirPublishedSizes) {
+  using enum BackboneKind;
+  auto const with_grid = [](VitOptions options, std::int64_t side) {
+    options.learned_grid = {side, side};
+    return num_parameters(options);
+  };
+  EXPECT_EQ(with_grid(preset_of(dinov2, VitPreset::vits14), 37) + 384,
+            22'056'576);
+  EXPECT_EQ(with_grid(preset_of(dinov2, VitPreset::vits14reg), 37) + 384,
+            22'058'112);
+  EXPECT_EQ(with_grid(preset_of(dinov2, VitPreset::vitb14), 37) + 768,
+            86'580'480);
+  EXPECT_EQ(with_grid(preset_of(dinov2, VitPreset::vitb14reg), 37) + 768,
+            86'583'552);
+  EXPECT_EQ(with_grid(preset_of(clip, VitPreset::vitb16), 14) + 768 * 512,
+            86'192'640);
+}
+
+TEST(Vit, ReadsClipsInTubelets) {
+  torch::manual_seed(1);
+  BackboneConfig config;
+  config.kind = BackboneKind::videomae;
+  config.dim = 24;
+  config.depth = 2;
+  config.heads = 2;
+  config.patch = 4;
+  Vit model(vit_options(config));
+  model.eval();
+  at::Tensor const clip = torch::randn({2, 3, 5, 9, 8});
+  VitTokens const tokens = model.forward(clip);
+  EXPECT_FALSE(tokens.cls.defined());
+  EXPECT_EQ(tokens.registers.size(1), 0);
+  EXPECT_EQ(tokens.patches.sizes(), (std::vector<std::int64_t>{2, 8, 24}));
+  VitTokens const cut = model.forward(clip.narrow(2, 0, 4).narrow(3, 0, 8));
+  EXPECT_TRUE(at::allclose(tokens.patches, cut.patches, 1e-5, 1e-6));
+  EXPECT_THROW(model.forward(clip.narrow(2, 0, 1)), Error);
+  EXPECT_THROW(model.forward(clip.select(2, 0)), Error);
 }
 
 struct Published {

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gasm/models/vit_block.hpp"
+
+#include "gasm/models/layers.hpp"
+
+namespace gasm {
+namespace {
+
+torch::nn::Linear make_linear(std::int64_t in, std::int64_t out, bool bias) {
+  torch::nn::Linear linear(torch::nn::LinearOptions(in, out).bias(bias));
+  torch::nn::init::normal_(linear->weight, 0.0, 0.02);
+  if (bias) torch::nn::init::zeros_(linear->bias);
+  return linear;
+}
+
+}  // namespace
+
+class VitAttention : public torch::nn::Module {
+ public:
+  explicit VitAttention(VitOptions const& options) : heads_(options.heads) {
+    std::int64_t const d = options.width;
+    q_ = register_module("q_proj", make_linear(d, d, true));
+    k_ = register_module("k_proj", make_linear(d, d, options.has_key_bias));
+    v_ = register_module("v_proj", make_linear(d, d, true));
+    o_ = register_module("o_proj", make_linear(d, d, true));
+  }
+
+  at::Tensor forward(at::Tensor const& x, RopeTable const& rope) {
+    at::Tensor const q = rotate_patches(split_heads(q_(x), heads_), rope);
+    at::Tensor const k = rotate_patches(split_heads(k_(x), heads_), rope);
+    at::Tensor const v = split_heads(v_(x), heads_);
+    return o_(join_heads(at::scaled_dot_product_attention(q, k, v)));
+  }
+
+ private:
+  std::int64_t heads_;
+  torch::nn::Linear q_{nullptr}, k_{nullptr}, v_{nullptr}, o_{nullptr};
+};
+
+class VitMlp : public torch::nn::Module {
+ public:
+  explicit VitMlp(VitOptions const& options) : activation_(options.activation) {
+    std::int64_t const d = options.width, hidden = options.ffn_width;
+    if (options.ffn == FfnKind::swiglu)
+      gate_ = register_module("gate_proj", make_linear(d, hidden, true));
+    up_ = register_module("up_proj", make_linear(d, hidden, true));
+    down_ = register_module("down_proj", make_linear(hidden, d, true));
+  }
+
+  at::Tensor forward(at::Tensor const& x) {
+    if (gate_) return down_(at::silu(gate_(x)) * up_(x));
+    at::Tensor const hidden = up_(x);
+    return down_(activation_ == VitActivation::gelu
+                     ? at::gelu(hidden)
+                     : hidden * at::sigmoid(1.702 * hidden));
+  }
+
+ private:
+  VitActivation activation_;
+  torch::nn::Linear gate_{nullptr}, up_{nullptr}, down_{nullptr};
+};
+
+class LayerScale : public torch::nn::Module {
+ public:
+  LayerScale(std::int64_t width, double start) {
+    gain_ = register_parameter("lambda1", torch::full({width}, start));
+  }
+  at::Tensor forward(at::Tensor const& x) { return x * gain_; }
+
+ private:
+  at::Tensor gain_;
+};
+
+VitBlock::VitBlock(VitOptions const& options) {
+  auto const norm = [&] {
+    return make_layer_norm(options.width, options.norm_eps);
+  };
+  auto const scale = [&](char const* name) {
+    return options.layer_scale
+               ? register_module(name, std::make_shared<LayerScale>(
+                                           options.width, *options.layer_scale))
+               : nullptr;
+  };
+  norm1_ = register_module("norm1", norm());
+  attention_ =
+      register_module("attention", std::make_shared<VitAttention>(options));
+  scale1_ = scale("layer_scale1");
+  norm2_ = register_module("norm2", norm());
+  mlp_ = register_module("mlp", std::make_shared<VitMlp>(options));
+  scale2_ = scale("layer_scale2");
+}
+
+at::Tensor VitBlock::forward(at::Tensor const& x, RopeTable const& rope) {
+  at::Tensor const mixed = attention_->forward(norm1_(x), rope);
+  at::Tensor const y = x + (scale1_ ? scale1_->forward(mixed) : mixed);
+  at::Tensor const fed = mlp_->forward(norm2_(y));
+  return y + (scale2_ ? scale2_->forward(fed) : fed);
+}
+
+}  // namespace gasm
