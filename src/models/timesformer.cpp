@@ -63,6 +63,21 @@ std::shared_ptr<torch::nn::Module> add_level(torch::nn::Module& module,
   return module.register_module(name, std::make_shared<torch::nn::Module>());
 }
 
+/// Attention of q, k, v [A, heads, T, d] over T.
+at::Tensor attend(at::Tensor const& q, at::Tensor const& k,
+                  at::Tensor const& v) {
+  // PyTorch's fused kernel packs 16-bit tiles for the CPU's matrix units on
+  // each call, which costs more than it saves on rows as short as a frame's
+  // (8 tokens: 2.2 times as long, 197: 1.4, 96 frames: the same).
+  constexpr std::int64_t kShort = 256;
+  bool const packs = q.is_cpu() && c10::isReducedFloatingType(q.scalar_type());
+  if (!packs || q.size(2) > kShort)
+    return at::scaled_dot_product_attention(q, k, v);
+  double const scale = 1.0 / std::sqrt(static_cast<double>(q.size(3)));
+  return at::matmul((at::matmul(q, k.transpose(-2, -1)) * scale).softmax(-1),
+                    v);
+}
+
 class TimesformerAttention : public torch::nn::Module {
  public:
   explicit TimesformerAttention(TimesformerOptions const& options)
@@ -81,8 +96,7 @@ class TimesformerAttention : public torch::nn::Module {
             .view({x.size(0), x.size(1), 3, heads_, x.size(2) / heads_})
             .permute({2, 0, 3, 1, 4})
             .unbind(0);
-    return dense_(join_heads(
-        at::scaled_dot_product_attention(parts[0], parts[1], parts[2])));
+    return dense_(join_heads(attend(parts[0], parts[1], parts[2])));
   }
 
  private:

@@ -351,6 +351,19 @@ TEST(Timesformer, DropPathGrowsWithDepthAndRestsInEvaluation) {
   EXPECT_FALSE(at::allclose(model.forward(clips).cls, dropped, 1e-3, 1e-3));
 }
 
+TEST(Timesformer, RunsInBfloat16) {
+  torch::manual_seed(10);
+  Timesformer model(tiny());
+  redraw(model);
+  at::Tensor const clips = torch::randn({2, 3, 3, 8, 12});
+  at::Tensor const exact = model.forward(clips).patches.detach();
+  model.to(at::kBFloat16);
+  at::Tensor const rounded = model.forward(clips.to(at::kBFloat16)).patches;
+  EXPECT_EQ(rounded.scalar_type(), at::kBFloat16);
+  // Tokens are normed: their size is 1, and bfloat16 has 8 bits.
+  EXPECT_LT((rounded.to(at::kFloat) - exact).abs().mean().item<double>(), 0.02);
+}
+
 TEST(Timesformer, NeedsNoClassifier) {
   TimesformerOptions options = tiny();
   options.num_classes = 0;
