@@ -2,6 +2,7 @@
 #include "gasm/models/i3d_resnet.hpp"
 
 #include <string>
+#include <tuple>
 
 #include "gasm/base/error.hpp"
 #include "gasm/models/batch_norm.hpp"
@@ -38,6 +39,17 @@ Size3 shrink(Size3 const& size, Size3 const& kernel, Size3 const& stride) {
   return {shrink(size[0], kernel[0], stride[0]),
           shrink(size[1], kernel[1], stride[1]),
           shrink(size[2], kernel[2], stride[2])};
+}
+
+/// T', H', W' of the tap. Throws if the clips do not fit.
+Size3 check_clips(I3dOptions const& options, at::Tensor const& clips) {
+  if (clips.dim() != 5 || clips.size(1) != 3)
+    throw error(
+        "clips of shape {} for a motion backbone that needs [B, 3, T, "
+        "H, W]",
+        shape_text(clips));
+  return i3d_output_size(options,
+                         {clips.size(2), clips.size(3), clips.size(4)});
 }
 
 bool has_stem_pool(I3dOptions const& options) {
@@ -159,6 +171,26 @@ class I3dResStage : public torch::nn::Module {
   std::vector<std::shared_ptr<ResBlock>> blocks_;
 };
 
+class I3dHead : public torch::nn::Module {
+ public:
+  I3dHead(std::int64_t in, I3dOptions const& options) : options_(options) {
+    proj_ = register_module("proj", torch::nn::Linear(in, options.num_classes));
+    torch::nn::init::normal_(proj_->weight, 0.0, 0.01);
+    torch::nn::init::zeros_(proj_->bias);
+  }
+
+  at::Tensor forward(at::Tensor const& x) {
+    at::Tensor const pooled = at::avg_pool3d(x, options_.head_pool, {1, 1, 1});
+    at::Tensor const kept =
+        at::dropout(pooled, options_.head_dropout, is_training());
+    return proj_(kept.permute({0, 2, 3, 4, 1})).mean({1, 2, 3});
+  }
+
+ private:
+  I3dOptions options_;
+  torch::nn::Linear proj_{nullptr};
+};
+
 I3dOptions i3d_options(MotionConfig const& config) {
   MotionConfig const sized = with_preset_sizes(config);
   auto const size3 = [](std::array<int, 3> const& a) {
@@ -208,6 +240,10 @@ I3dResNet::I3dResNet(I3dOptions const& options) : options_(options) {
     blocks->push_back(stages_.back());
     width = options.stages[i].outer;
   }
+  if (options.num_classes > 0) {
+    head_ = std::make_shared<I3dHead>(width, options);
+    blocks->push_back(head_);
+  }
 }
 
 at::Tensor I3dResNet::pool_time(at::Tensor const& x) const {
@@ -216,16 +252,24 @@ at::Tensor I3dResNet::pool_time(at::Tensor const& x) const {
 }
 
 at::Tensor I3dResNet::forward(at::Tensor const& clips) {
-  if (clips.dim() != 5 || clips.size(1) != 3)
-    throw error(
-        "clips of shape {} for a motion backbone that needs [B, 3, T, "
-        "H, W]",
-        shape_text(clips));
-  i3d_output_size(options_, {clips.size(2), clips.size(3), clips.size(4)});
+  check_clips(options_, clips);
   at::Tensor x = stem_->forward(clips);
   for (std::size_t i = 0; i < stages_.size(); ++i)
     x = stages_[i]->forward(i == 1 ? pool_time(x) : x);
   return x;
+}
+
+I3dTaps I3dResNet::forward_taps(at::Tensor const& clips) {
+  Size3 const tap = check_clips(options_, clips);
+  if (head_) i3d_head_size(options_, tap);
+  I3dTaps taps;
+  at::Tensor x = stem_->forward(clips);
+  for (std::size_t i = 0; i < stages_.size(); ++i) {
+    x = stages_[i]->forward(i == 1 ? pool_time(x) : x);
+    taps.stages.push_back(x);
+  }
+  if (head_) taps.logits = head_->forward(x);
+  return taps;
 }
 
 I3dSizes i3d_sizes(I3dOptions const& options, Size3 const& clip) {
@@ -254,12 +298,28 @@ Size3 i3d_output_size(I3dOptions const& options, Size3 const& clip) {
   return sizes.stages.empty() ? sizes.stem_pool : sizes.stages.back();
 }
 
+Size3 i3d_head_size(I3dOptions const& options, Size3 const& tap) {
+  Size3 const& pool = options.head_pool;
+  Size3 const size = {tap[0] - pool[0] + 1, tap[1] - pool[1] + 1,
+                      tap[2] - pool[2] + 1};
+  if (size[0] < 1 || size[1] < 1 || size[2] < 1)
+    throw usage_error(
+        "{} x {} x {} (time, height, width) reach the motion backbone's "
+        "head, which averages {} x {} x {}. Try longer or larger clips, or "
+        "no head",
+        tap[0], tap[1], tap[2], pool[0], pool[1], pool[2]);
+  return size;
+}
+
 at::Tensor pool_to_grid(at::Tensor const& features, std::int64_t rows,
-                        std::int64_t columns) {
-  if (rows == 1 && columns == 1)
+                        std::int64_t columns, I3dPool pool) {
+  if (pool == I3dPool::avg && rows == 1 && columns == 1)
     return features.mean({3, 4}).transpose(1, 2).unsqueeze(2);
+  at::Tensor const maps = features.flatten(1, 2);
   at::Tensor const pooled =
-      at::adaptive_avg_pool2d(features.flatten(1, 2), {rows, columns});
+      pool == I3dPool::avg
+          ? at::adaptive_avg_pool2d(maps, {rows, columns})
+          : std::get<0>(at::adaptive_max_pool2d(maps, {rows, columns}));
   return pooled.flatten(2)
       .view({features.size(0), features.size(1), features.size(2),
              rows * columns})

@@ -125,7 +125,25 @@ double i3d_macs(I3dOptions const& options, Size3 const& clip) {
       width = stage.outer;
     }
   }
+  if (options.num_classes > 0)
+    macs += product(i3d_head_size(options, size)) * real(width) *
+            real(options.num_classes);
   return macs;
+}
+
+double timesformer_macs(TimesformerOptions const& options, Size3 const& clip) {
+  double const p = real(options.patch_px), d = real(options.width);
+  double const places =
+      real(clip[1] / options.patch_px) * real(clip[2] / options.patch_px);
+  double const frames = real(clip[0]), patches = places * frames;
+  // Each attention has four square matrices, the temporal one a fifth.
+  double const time = patches * (5.0 * d * d + 2.0 * frames * d);
+  double const space =
+      (patches + frames) * (4.0 * d * d + 2.0 * (places + 1.0) * d);
+  double const mlp = 2.0 * (patches + 1.0) * d * real(options.ffn_width);
+  return patches * 3.0 * p * p * d +
+         real(options.depth) * (time + space + mlp) +
+         d * real(options.num_classes);
 }
 
 double fusion_macs(FusionSpec const& spec) {

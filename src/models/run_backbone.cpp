@@ -2,6 +2,8 @@
 #include "gasm/models/run_backbone.hpp"
 
 #include "gasm/base/error.hpp"
+#include "gasm/models/i3d_resnet.hpp"
+#include "gasm/models/timesformer.hpp"
 #include "gasm/models/vit.hpp"
 #include "gasm/models/weight_names.hpp"
 
@@ -66,6 +68,71 @@ TensorMap run_vit(BackboneConfig const& config, BackboneWeights const& weights,
   return outputs;
 }
 
+/// Classes of the head that the weights hold; 0: none.
+std::int64_t classes_in(BackboneConfig const& config, TensorMap const& tensors,
+                        std::string const& name, std::string const& source) {
+  auto const bias = tensors.find(name);
+  auto const found = bias != tensors.end() && bias->second.dim() == 1
+                         ? bias->second.size(0)
+                         : 0;
+  if (config.num_classes && *config.num_classes != found)
+    throw error(
+        "{} has a head of {} classes, but model.backbone.num_classes is {}. "
+        "Try null",
+        source, found, *config.num_classes);
+  return found;
+}
+
+TensorMap run_i3d(BackboneConfig const& config, TensorMap const& tensors,
+                  at::Tensor const& clip, std::string const& source) {
+  I3dOptions options;
+  options.num_classes =
+      classes_in(config, tensors, "blocks.6.proj.bias", source);
+  Size3 const size = {clip.size(2), clip.size(3), clip.size(4)};
+  Size3 const tap = i3d_output_size(options, size);
+  bool const is_head_reached = tap[0] >= options.head_pool[0] &&
+                               tap[1] >= options.head_pool[1] &&
+                               tap[2] >= options.head_pool[2];
+  if (!is_head_reached) options.num_classes = 0;
+  I3dResNet model(options);
+  load_named_tensors(model,
+                     options.num_classes > 0
+                         ? tensors
+                         : up_to_stage(tensors, options.stages.size()),
+                     source);
+  model.eval();
+  I3dTaps const taps = model.forward_taps(clip);
+  TensorMap outputs;
+  for (std::size_t i = 0; i < taps.stages.size(); ++i)
+    outputs[fmt::format("res{}", i + 2)] = taps.stages[i].contiguous();
+  if (taps.logits.defined()) outputs["logits"] = taps.logits;
+  return outputs;
+}
+
+TensorMap run_timesformer(BackboneConfig const& config,
+                          TensorMap const& tensors, at::Tensor const& clip,
+                          std::string const& source) {
+  TimesformerOptions options;
+  options.width = *config.dim;
+  options.depth = *config.depth;
+  options.heads = *config.heads;
+  options.ffn_width = *config.hidden;
+  options.patch_px = *config.patch;
+  options.num_frames = clip.size(2);
+  options.image_height_px = clip.size(3);
+  options.image_width_px = clip.size(4);
+  options.num_classes = classes_in(config, tensors, "classifier.bias", source);
+  Timesformer model(options);
+  load_named_tensors(model, resize_timesformer_embeddings(tensors, options),
+                     source);
+  model.eval();
+  auto const tokens = model.forward(clip);
+  TensorMap outputs = {{"cls", tokens.cls.contiguous()},
+                       {"patches", tokens.patches.contiguous()}};
+  if (tokens.logits.defined()) outputs["logits"] = tokens.logits;
+  return outputs;
+}
+
 }  // namespace
 
 TensorMap run_backbone(BackboneConfig const& config, TensorMap const& weights,
@@ -73,6 +140,10 @@ TensorMap run_backbone(BackboneConfig const& config, TensorMap const& weights,
   at::NoGradGuard const no_grad;
   auto const input = input_of(config, inputs);
   auto const renamed = rename_weights(config.kind, weights, source);
+  if (config.kind == BackboneKind::i3d_r50)
+    return run_i3d(config, renamed.tensors, input, source);
+  if (config.kind == BackboneKind::timesformer)
+    return run_timesformer(config, renamed.tensors, input, source);
   return run_vit(config, renamed, input, source);
 }
 

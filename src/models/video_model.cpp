@@ -204,11 +204,13 @@ at::Tensor VideoModel::motion_features(at::Tensor const& clips) {
           : at::addcmul(motion_shift_, pixels, motion_scale_);
   at::Tensor const seen = in_order(input, config_.motion.channels);
   auto const& [rows, columns] = config_.motion.grid;
-  if (motion_) return pool_to_grid(motion_->forward(seen), rows, columns);
+  I3dPool const pool =
+      config_.motion.pool == MotionPool::max ? I3dPool::max : I3dPool::avg;
+  if (motion_) return pool_to_grid(motion_->forward(seen), rows, columns, pool);
   std::int64_t const patch = motion_vit_->options().patch_px;
   return pool_to_grid(to_map(motion_vit_->forward(seen).patches,
                              seen.size(3) / patch, seen.size(4) / patch),
-                      rows, columns);
+                      rows, columns, pool);
 }
 
 StreamFeatures VideoModel::extract(at::Tensor const& clips) {

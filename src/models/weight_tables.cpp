@@ -299,6 +299,38 @@ std::vector<WeightNaming> const& i3d() {
   return namings;
 }
 
+std::vector<WeightNaming> const& timesformer() {
+  static std::vector<WeightNaming> const namings = {
+      {"transformers TimeSformer",
+       WeightOrigin::transformers,
+       "encoder.layer.#.temporal_dense.weight",
+       {"timesformer."},
+       {}},
+      {"TimeSformer (authors)",
+       WeightOrigin::hub,
+       "blocks.#.temporal_fc.weight",
+       {"model.", "module."},
+       {{"cls_token", "embeddings.cls_token"},
+        {"pos_embed", "embeddings.position_embeddings"},
+        {"time_embed", "embeddings.time_embeddings"},
+        {"patch_embed.proj.@", "embeddings.patch_embeddings.projection.@"},
+        {"blocks.#.norm1.@", "encoder.layer.#.layernorm_before.@"},
+        {"blocks.#.norm2.@", "encoder.layer.#.layernorm_after.@"},
+        {"blocks.#.temporal_norm1.@", "encoder.layer.#.temporal_layernorm.@"},
+        {"blocks.#.attn.qkv.@", "encoder.layer.#.attention.attention.qkv.@"},
+        {"blocks.#.attn.proj.@", "encoder.layer.#.attention.output.dense.@"},
+        {"blocks.#.temporal_attn.qkv.@",
+         "encoder.layer.#.temporal_attention.attention.qkv.@"},
+        {"blocks.#.temporal_attn.proj.@",
+         "encoder.layer.#.temporal_attention.output.dense.@"},
+        {"blocks.#.temporal_fc.@", "encoder.layer.#.temporal_dense.@"},
+        {"blocks.#.mlp.fc1.@", "encoder.layer.#.intermediate.dense.@"},
+        {"blocks.#.mlp.fc2.@", "encoder.layer.#.output.dense.@"},
+        {"norm.@", "layernorm.@"},
+        {"head.@", "classifier.@"}}}};
+  return namings;
+}
+
 }  // namespace
 
 std::span<WeightNaming const> namings_of(BackboneKind kind) {
@@ -316,7 +348,7 @@ std::span<WeightNaming const> namings_of(BackboneKind kind) {
     case BackboneKind::i3d_r50:
       return i3d();
     case BackboneKind::timesformer:
-      break;
+      return timesformer();
   }
   return {};
 }

@@ -343,10 +343,93 @@ def vjepa2_cases(redraw):
                          num_frames=frames), weights, {"clip": clip}, outputs
 
 
-def all_cases(redraw, dinov3, semantic_config):
+# ---- other names of I3D and TimeSformer -------------------------------------
+
+def slowfast(tensors):
+    stages = {1: 2, 3: 3, 4: 4, 5: 5}
+
+    def name_of(name):
+        if name.startswith("blocks.0."):
+            return name.replace("blocks.0.conv", "s1.pathway0_stem.conv").replace(
+                "blocks.0.norm", "s1.pathway0_stem.bn")
+        if name.startswith("blocks.6."):
+            return name.replace("blocks.6.proj", "head.projection")
+        match = re.match(r"blocks\.(\d)\.res_blocks\.(\d+)\.(.*)", name)
+        rest = re.sub(r"^branch1_conv", "branch1", match.group(3))
+        rest = re.sub(r"^branch1_norm", "branch1_bn", rest)
+        rest = re.sub(r"^branch2\.conv_(.)", r"branch2.\1", rest)
+        rest = re.sub(r"^branch2\.norm_(.)", r"branch2.\1_bn", rest)
+        return f"s{stages[int(match.group(1))]}.pathway0_res{match.group(2)}.{rest}"
+
+    return {name_of(name): tensor for name, tensor in tensors.items()}
+
+
+def i3d_cases(i3d_r50):
+    generator = torch.Generator().manual_seed(140)
+    with torch.no_grad():
+        model = i3d_r50(generator)
+    clip = torch.randn(1, 3, 4, 64, 80, generator=generator)
+    outputs, x = {}, clip
+    with torch.no_grad():
+        for i, block in enumerate(model.blocks[:6]):
+            x = block(x)
+            if i in (1, 3, 4, 5):
+                outputs[f"res{2 if i == 1 else i}"] = x
+    # Too small for the head, which the file has.
+    for name, weights in (("i3d-pytorchvideo", model.state_dict()),
+                          ("i3d-slowfast", slowfast(model.state_dict()))):
+        yield name, dict(kind="i3d_r50"), weights, {"clip": clip}, outputs
+
+
+def timesformer_hub(tensors):
+    return {f"model.{n}": t for n, t in renamed(tensors, [
+        (r"^(timesformer\.)?embeddings\.cls_token", "cls_token"),
+        (r"^(timesformer\.)?embeddings\.position_embeddings", "pos_embed"),
+        (r"^(timesformer\.)?embeddings\.time_embeddings", "time_embed"),
+        (r"^(timesformer\.)?embeddings\.patch_embeddings\.projection", "patch_embed.proj"),
+        (r"^(timesformer\.)?encoder\.layer\.(\d+)\.layernorm_before", r"blocks.\2.norm1"),
+        (r"^(timesformer\.)?encoder\.layer\.(\d+)\.layernorm_after", r"blocks.\2.norm2"),
+        (r"^(timesformer\.)?encoder\.layer\.(\d+)\.temporal_layernorm",
+         r"blocks.\2.temporal_norm1"),
+        (r"^(timesformer\.)?encoder\.layer\.(\d+)\.temporal_dense", r"blocks.\2.temporal_fc"),
+        (r"^(timesformer\.)?encoder\.layer\.(\d+)\.temporal_attention\.attention\.qkv",
+         r"blocks.\2.temporal_attn.qkv"),
+        (r"^(timesformer\.)?encoder\.layer\.(\d+)\.temporal_attention\.output\.dense",
+         r"blocks.\2.temporal_attn.proj"),
+        (r"^(timesformer\.)?encoder\.layer\.(\d+)\.attention\.attention\.qkv",
+         r"blocks.\2.attn.qkv"),
+        (r"^(timesformer\.)?encoder\.layer\.(\d+)\.attention\.output\.dense",
+         r"blocks.\2.attn.proj"),
+        (r"^(timesformer\.)?encoder\.layer\.(\d+)\.intermediate\.dense", r"blocks.\2.mlp.fc1"),
+        (r"^(timesformer\.)?encoder\.layer\.(\d+)\.output\.dense", r"blocks.\2.mlp.fc2"),
+        (r"^(timesformer\.)?layernorm", "norm"), (r"^classifier", "head")]).items()}
+
+
+def timesformer_cases(timesformer, timesformer_config, run_timesformer):
+    for seed, (name, size) in enumerate((("timesformer-saved", (3, 24, 24)),
+                                         ("timesformer-authors", (4, 40, 24)))):
+        generator = torch.Generator().manual_seed(160 + seed)
+        backbone = timesformer_config()
+        with torch.no_grad():
+            model = timesformer(backbone, generator)
+        weights = saved(model)
+        if name == "timesformer-authors":
+            weights = timesformer_hub(weights)
+        clip = torch.randn(2, 3, *size, generator=generator)
+        with torch.no_grad():
+            outputs = run_timesformer(model, clip, size)
+        yield name, dict(backbone, resolution=list(size[1:]), num_frames=size[0]), weights, {
+            "clip": clip}, outputs
+
+
+def all_cases(make):
+    redraw, dinov3, semantic_config = make.redraw, make.dinov3, make.semantic_config
     yield from dinov3_cases(dinov3, semantic_config)
     yield from timm_cases(redraw)
     yield from dinov2_cases(redraw)
     yield from clip_cases(redraw)
     yield from videomae_cases(redraw)
     yield from vjepa2_cases(redraw)
+    yield from timesformer_cases(make.timesformer, make.timesformer_config, make.run_timesformer)
+    # Last: it hides torchvision, which timm needs.
+    yield from i3d_cases(make.i3d_r50)

@@ -2,6 +2,7 @@
 // forward_case FAMILY FOLDER: runs every case below FOLDER through the C++
 // models and compares with the reference's outputs (make_cases.py).
 #include <torch/torch.h>
+#include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -16,8 +17,10 @@
 #include "gasm/config/load.hpp"
 #include "gasm/models/forward.hpp"
 #include "gasm/models/i3d_resnet.hpp"
+#include "gasm/models/model_summary.hpp"
 #include "gasm/models/named_tensors.hpp"
 #include "gasm/models/run_backbone.hpp"
+#include "gasm/models/timesformer.hpp"
 #include "gasm/models/vit.hpp"
 #include "gasm/models/weight_names.hpp"
 
@@ -26,7 +29,11 @@ namespace {
 using gasm::TensorMap;
 namespace fs = std::filesystem;
 
-constexpr double kTolerance = 1e-5;  // relative to the largest value
+/// Allowed gap, relative to the largest value.
+double tolerance(std::string const& output) {
+  if (output == "macs") return 5e-3;
+  return output.starts_with("grad.") ? 1e-4 : 1e-5;
+}
 
 struct Case {
   fs::path folder;
@@ -60,18 +67,92 @@ TensorMap run_vit(Case const& c) {
           {"patches", tokens.patches}};
 }
 
+at::Tensor count_parameters(torch::nn::Module const& model) {
+  std::int64_t total = 0;
+  for (at::Tensor const& parameter : model.parameters())
+    total += parameter.numel();
+  return torch::tensor(total);
+}
+
+gasm::Size3 clip_size(at::Tensor const& clips) {
+  return {clips.size(2), clips.size(3), clips.size(4)};
+}
+
+TensorMap run_i3d_taps(Case const& c, gasm::I3dOptions options) {
+  options.num_classes = c.weights.at("blocks.6.proj.bias").size(0);
+  gasm::I3dResNet model(options);
+  gasm::load_named_tensors(model, c.weights, c.folder.string());
+  model.eval();
+  at::Tensor const clips = c.inputs.at("clips");
+  gasm::I3dTaps const taps = model.forward_taps(clips);
+  return {{"res2", taps.stages.at(0)},
+          {"res3", taps.stages.at(1)},
+          {"res4", taps.stages.at(2)},
+          {"res5", taps.stages.at(3)},
+          {"logits", taps.logits},
+          {"macs", torch::tensor(gasm::i3d_macs(options, clip_size(clips)))},
+          {"parameters", count_parameters(model)}};
+}
+
 TensorMap run_i3d(Case const& c) {
   auto const config = gasm::parse_model_config(c.model, c.folder.string());
   gasm::I3dOptions const options = gasm::i3d_options(config.motion);
+  if (c.outputs.contains("logits")) return run_i3d_taps(c, options);
   gasm::I3dResNet model(options);
   gasm::load_named_tensors(model,
                            gasm::up_to_stage(c.weights, options.stages.size()),
                            c.folder.string());
   model.eval();
   at::Tensor const features = model.forward(c.inputs.at("clips"));
+  int const rows = config.motion.grid[0], columns = config.motion.grid[1];
   return {{"features", features},
-          {"tokens", gasm::pool_to_grid(features, config.motion.grid[0],
-                                        config.motion.grid[1])}};
+          {"tokens", gasm::pool_to_grid(features, rows, columns)},
+          {"max_tokens",
+           gasm::pool_to_grid(features, rows, columns, gasm::I3dPool::max)}};
+}
+
+gasm::TimesformerOptions timesformer_options(Case const& c) {
+  YAML::Node const backbone = YAML::Load(c.model)["model"]["backbone"];
+  auto const size = [&](char const* key) {
+    return backbone[key].as<std::int64_t>();
+  };
+  gasm::TimesformerOptions options;
+  options.width = size("dim");
+  options.depth = size("depth");
+  options.heads = size("heads");
+  options.ffn_width = size("hidden");
+  options.patch_px = size("patch");
+  options.image_height_px = backbone["resolution"][0].as<std::int64_t>();
+  options.image_width_px = backbone["resolution"][1].as<std::int64_t>();
+  options.num_frames = size("num_frames");
+  options.num_classes = size("num_classes");
+  return options;
+}
+
+TensorMap run_timesformer(Case const& c) {
+  bool const with_gradients = c.inputs.contains("pull");
+  at::AutoGradMode const mode(with_gradients);
+  gasm::TimesformerOptions const options = timesformer_options(c);
+  gasm::Timesformer model(options);
+  gasm::load_named_tensors(
+      model, gasm::resize_timesformer_embeddings(c.weights, options),
+      c.folder.string());
+  model.eval();
+  at::Tensor const clips = c.inputs.at("clip");
+  gasm::TimesformerTokens const tokens = model.forward(clips);
+  TensorMap outputs = {{"cls", tokens.cls.detach()},
+                       {"patches", tokens.patches.detach()},
+                       {"logits", tokens.logits.detach()},
+                       {"macs", torch::tensor(gasm::timesformer_macs(
+                                    options, clip_size(clips)))}};
+  if (c.outputs.contains("parameters"))
+    outputs["parameters"] = count_parameters(model);
+  if (!with_gradients) return outputs;
+  (tokens.logits * c.inputs.at("pull")).sum().backward();
+  for (auto const& parameter : model.named_parameters())
+    if (c.outputs.contains("grad." + parameter.key()))
+      outputs["grad." + parameter.key()] = parameter.value().grad();
+  return outputs;
 }
 
 TensorMap run_case(std::string const& family, Case const& c) {
@@ -87,6 +168,7 @@ TensorMap run_case(std::string const& family, Case const& c) {
                               c.weights, c.inputs, name);
   if (family == "vit") return run_vit(c);
   if (family == "i3d") return run_i3d(c);
+  if (family == "timesformer") return run_timesformer(c);
   throw gasm::usage_error("no family {}", family);
 }
 
@@ -112,7 +194,7 @@ double check_case(std::string const& family, Case const& c) {
     if (found == got.end()) throw gasm::error("no output {}", name);
     double const error = relative_error(found->second, wanted);
     // Written so that NaN fails.
-    if (!(error <= kTolerance))
+    if (!(error <= tolerance(name)))
       throw gasm::error("{} differs by {:.3g}", name, error);
     worst = std::max(worst, error);
   }

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes parity cases with random weights: make_cases.py FAMILY OUT.
 
-FAMILY is backbone, fusion, vit, i3d or video. OUT/NAME/ then holds model.json,
+FAMILY is backbone, fusion, vit, i3d, timesformer or video. OUT/NAME/ then holds model.json,
 weights.safetensors, inputs.safetensors and the reference's
 outputs.safetensors, which forward_case compares with the C++ models.
 """
@@ -196,8 +196,37 @@ def run_i3d(model, clips, stage, grid):
     with torch.no_grad():
         for block in model.blocks[:LAST_BLOCK[stage] + 1]:
             x = block(x)
-    tokens = torch.nn.functional.adaptive_avg_pool3d(x, (x.shape[2], *grid))
-    return {"features": x, "tokens": tokens.flatten(3).permute(0, 2, 3, 1)}
+    size = (x.shape[2], *grid)
+    tokens = {"tokens": torch.nn.functional.adaptive_avg_pool3d(x, size),
+              "max_tokens": torch.nn.functional.adaptive_max_pool3d(x, size)}
+    return {"features": x, **{k: v.flatten(3).permute(0, 2, 3, 1) for k, v in tokens.items()}}
+
+
+def count_macs(model, inputs):
+    """Multiply-accumulates of matrix products and convolutions, by fvcore."""
+    from fvcore.nn import FlopCountAnalysis
+    count = FlopCountAnalysis(model, inputs)
+    count.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+    # It counts norms and resizing as well, which are no products of matrices.
+    total = sum(number for name, number in count.by_operator().items()
+                if name in ("conv", "linear", "matmul", "bmm", "addmm"))
+    return torch.tensor(float(total), dtype=torch.float64)
+
+
+def count_parameters(model):
+    return torch.tensor(sum(parameter.numel() for parameter in model.parameters()))
+
+
+def run_i3d_taps(model, clips):
+    """Every stage and the logits of the published model, and its size."""
+    outputs, x = {}, clips
+    for index, block in enumerate(model.blocks):
+        x = block(x)
+        for stage, last in LAST_BLOCK.items():
+            if index == last:
+                outputs[stage] = x
+    return {**outputs, "logits": x, "macs": count_macs(model, clips[:1]),
+            "parameters": count_parameters(model)}
 
 
 def make_i3d(out):
@@ -223,6 +252,91 @@ def make_i3d(out):
         write_case(f"{out}/i3d_r50-{stage}",
                    {"model": {"motion": {"kind": "i3d_r50", "stage": stage, "grid": grid}}},
                    model.state_dict(), {"clips": clips}, run_i3d(model, clips, stage, grid))
+    # The head averages 4 x 7 x 7 places; the second size leaves several.
+    for name, size in (("taps", (8, 224, 224)), ("taps-odd", (13, 259, 230))):
+        clips = torch.randn(1, 3, *size, generator=generator)
+        with torch.no_grad():
+            outputs = run_i3d_taps(model, clips)
+        write_case(f"{out}/i3d_r50-{name}",
+                   {"model": {"motion": {"kind": "i3d_r50", "stage": "res5", "grid": [1, 1]}}},
+                   model.state_dict(), {"clips": clips}, outputs)
+
+
+# ---- TimeSformer -------------------------------------------------------------
+
+def timesformer_config(**changes):
+    return dict(dict(kind="timesformer", dim=32, depth=2, heads=4, hidden=48, patch=8,
+                     resolution=[24, 24], num_frames=3, num_classes=7), **changes)
+
+
+def timesformer(backbone, generator):
+    """The published code, with its embeddings drawn large enough to matter."""
+    from transformers import TimesformerConfig, TimesformerForVideoClassification
+    config = TimesformerConfig(
+        hidden_size=backbone["dim"], num_hidden_layers=backbone["depth"],
+        num_attention_heads=backbone["heads"], intermediate_size=backbone["hidden"],
+        patch_size=backbone["patch"], image_size=backbone["resolution"],
+        num_frames=backbone["num_frames"], num_labels=backbone["num_classes"])
+    model = redraw(TimesformerForVideoClassification(config), generator)
+    for name, parameter in model.named_parameters():
+        if name.endswith("_embeddings"):
+            parameter.data = 0.5 * torch.randn(parameter.shape, generator=generator)
+    return model
+
+
+def run_timesformer(model, clips, clip_size):
+    # Its blocks read the size of a clip from here, and its embeddings, which
+    # are resized where they do not fit, have their size by now.
+    model.config.num_frames, _, model.config.image_size = clip_size
+    result = model(clips.transpose(1, 2), output_hidden_states=False)
+    tokens = model.timesformer(clips.transpose(1, 2)).last_hidden_state
+    return {"cls": tokens[:, 0], "patches": tokens[:, 1:], "logits": result.logits}
+
+
+def without_prefix(tensors):
+    return {name.removeprefix("timesformer."): tensor for name, tensor in tensors}
+
+
+def make_timesformer(out):
+    # Name: configuration, size of the clips, and whether to load the weights
+    # into a model of that size instead of one of the size they were made for.
+    cases = {
+        "small": (timesformer_config(), (3, 24, 24), False),
+        "wide-image": (timesformer_config(resolution=[16, 40], num_frames=2), (2, 16, 40), False),
+        "one-frame": (timesformer_config(num_frames=1, heads=2), (1, 24, 24), False),
+        "many-frames": (timesformer_config(num_frames=11, depth=3), (11, 24, 24), False),
+        "odd-patch": (timesformer_config(patch=7, resolution=[21, 14]), (3, 21, 14), False),
+        "more-frames": (timesformer_config(num_frames=4), (7, 24, 24), False),
+        "fewer-frames": (timesformer_config(num_frames=8), (3, 24, 24), False),
+        "larger-image": (timesformer_config(), (3, 40, 56), False),
+        "smaller-image": (timesformer_config(resolution=[56, 56]), (3, 24, 40), False),
+        "resized-at-loading": (timesformer_config(num_frames=4), (6, 40, 48), True),
+        "base": (timesformer_config(dim=768, depth=12, heads=12, hidden=3072, patch=16,
+                                    resolution=[224, 224], num_frames=8, num_classes=174),
+                 (8, 224, 224), False),
+    }
+    for seed, (name, (backbone, size, load)) in enumerate(cases.items()):
+        generator = torch.Generator().manual_seed(200 + seed)
+        model = timesformer(backbone, generator)
+        state = without_prefix(model.state_dict().items())
+        clips = torch.randn(1 if name == "base" else 2, 3, *size, generator=generator)
+        pull = torch.randn(backbone["num_classes"], generator=generator)
+        inputs = {"clip": clips}
+        with torch.set_grad_enabled(name != "base"):
+            outputs = run_timesformer(model, clips, size)
+        if name != "base":
+            inputs["pull"] = pull
+            (outputs["logits"] * pull).sum().backward()
+            # Of resized weights, the gradients are those of the larger model.
+            outputs.update({f"grad.{key}": value for key, value in without_prefix(
+                (key, parameter.grad) for key, parameter in model.named_parameters()).items()
+                if not (load and key.endswith(("position_embeddings", "time_embeddings")))})
+        outputs["macs"] = count_macs(model, clips[:1].transpose(1, 2))
+        if not load:
+            outputs["parameters"] = count_parameters(model)
+        else:
+            backbone = dict(backbone, num_frames=size[0], resolution=list(size[1:]))
+        write_case(f"{out}/{name}", {"model": {"backbone": backbone}}, state, inputs, outputs)
 
 
 # ---- the whole recogniser ---------------------------------------------------
@@ -267,13 +381,14 @@ def make_video(out):
 
 def make_backbone(out):
     for name, backbone, weights, inputs, outputs in backbone_cases.all_cases(
-            redraw, dinov3, semantic_config):
+            sys.modules[__name__]):
         write_case(f"{out}/{name}", {"model": {"backbone": backbone}}, weights, inputs, outputs)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("family", choices=["backbone", "fusion", "vit", "i3d", "video"])
+    parser.add_argument("family", choices=["backbone", "fusion", "vit", "i3d", "timesformer",
+                                           "video"])
     parser.add_argument("out")
     arguments = parser.parse_args()
     globals()[f"make_{arguments.family}"](arguments.out)

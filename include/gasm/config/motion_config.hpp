@@ -42,6 +42,12 @@ constexpr auto choices(MotionInput) {
                     Choice{MotionInput::centred, "centred"}};
 }
 
+enum class MotionPool { avg, max };
+constexpr auto choices(MotionPool) {
+  return std::array{Choice{MotionPool::avg, "avg"},
+                    Choice{MotionPool::max, "max"}};
+}
+
 enum class StemPool { none, max };
 constexpr auto choices(StemPool) {
   return std::array{Choice{StemPool::none, "none"},
@@ -100,6 +106,7 @@ struct MotionConfig {
   std::optional<std::string> weights;
   MotionStage stage = MotionStage::res3;
   std::array<int, 2> grid = {1, 1};
+  MotionPool pool = MotionPool::avg;
   BackboneTraining train = BackboneTraining::none;
   MotionInput input = MotionInput::rgb;
   std::array<double, 3> mean = {0.45, 0.45, 0.45};
@@ -128,9 +135,10 @@ struct MotionConfig {
     v.field("stage", self.stage,
             "Stage of the residual network whose output is taken.");
     v.field("grid", self.grid,
-            "Places [rows, columns] to which that output is average-pooled; "
-            "[1, 1] pools all.",
+            "Places [rows, columns] to which that output is pooled; [1, 1] "
+            "pools all.",
             between(1, 1024));
+    v.field("pool", self.pool, "The mean of each place, or the largest.");
     v.field("train", self.train, "Which parameters learn.");
     v.field("input", self.input,
             "centred: the clip's mean over time is subtracted, which leaves "

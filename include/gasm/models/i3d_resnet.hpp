@@ -44,6 +44,10 @@ struct I3dOptions {
   /// Start of the gain of every bottleneck's last batch norm. 1 as in the
   /// published code; 0 starts each block as the identity.
   double last_norm_gain = 1.0;
+  /// Classes of the head after the last stage; 0: no head.
+  std::int64_t num_classes = 0;
+  Size3 head_pool = {4, 7, 7};  ///< average pool, stride 1, no padding
+  double head_dropout = 0.5;
 };
 
 /// The sizes in force of a configuration, up to its stage: those of its
@@ -52,21 +56,34 @@ I3dOptions i3d_options(MotionConfig const& config);
 
 class I3dStem;
 class I3dResStage;
+class I3dHead;
+
+/// What the backbone makes of clips on its way.
+struct I3dTaps {
+  std::vector<at::Tensor> stages;  ///< res2, res3, ..: [B, C, T', H', W']
+  at::Tensor logits;               ///< [B, K]; undefined without a head
+};
 
 /// 3-D ResNet whose last stage is the tap: stages after it are not built.
 ///
 /// Names are those of pytorchvideo: blocks.0.{conv,norm} is the stem,
 /// blocks.1 res2, blocks.2 the temporal pool (no tensors), blocks.3..5
 /// res3..res5, each with res_blocks.J.{branch1_conv, branch1_norm,
-/// branch2.{conv,norm}_{a,b,c}}; branch1 only where the shape changes.
+/// branch2.{conv,norm}_{a,b,c}}; branch1 only where the shape changes;
+/// blocks.6.proj the head after res5: average pool, dropout, a linear layer
+/// at every place that is left, and their mean.
 /// Starts as published: convolutions normal with variance 2 / fan_out
-/// (Kaiming), batch norms gain 1 and shift 0.
+/// (Kaiming), batch norms gain 1 and shift 0, the head normal(0, 0.01).
 class I3dResNet : public torch::nn::Module {
  public:
   explicit I3dResNet(I3dOptions const& options);
 
   /// clips [B, 3, T, H, W], normalised -> [B, C, T', H', W'] of the tap.
   at::Tensor forward(at::Tensor const& clips);
+
+  /// The same clips -> every stage and the logits in one pass. Error if a
+  /// head is there and less than its pool reaches it.
+  I3dTaps forward_taps(at::Tensor const& clips);
 
   I3dOptions const& options() const { return options_; }
 
@@ -76,6 +93,7 @@ class I3dResNet : public torch::nn::Module {
   I3dOptions options_;
   std::shared_ptr<I3dStem> stem_;
   std::vector<std::shared_ptr<I3dResStage>> stages_;
+  std::shared_ptr<I3dHead> head_;
 };
 
 /// T, H, W on the way through the backbone.
@@ -92,10 +110,17 @@ I3dSizes i3d_sizes(I3dOptions const& options, Size3 const& clip);
 /// T', H', W' of the tap: the last of i3d_sizes.
 Size3 i3d_output_size(I3dOptions const& options, Size3 const& clip);
 
-/// features [B, C, M, H', W'] -> [B, M, rows * columns, C]: the mean over
-/// space for a 1 x 1 grid, else the adaptive average (bins from
-/// floor(i H' / rows) to ceil((i + 1) H' / rows)), row-major.
+/// The places where the head's linear layer is applied, for a tap of this
+/// size. usage_error if there is none.
+Size3 i3d_head_size(I3dOptions const& options, Size3 const& tap);
+
+/// How the places of a cell become one.
+enum class I3dPool { avg, max };
+
+/// features [B, C, M, H', W'] -> [B, M, rows * columns, C]: the mean or the
+/// largest of each cell, which reaches from floor(i H' / rows) to
+/// ceil((i + 1) H' / rows), row-major.
 at::Tensor pool_to_grid(at::Tensor const& features, std::int64_t rows,
-                        std::int64_t columns);
+                        std::int64_t columns, I3dPool pool = I3dPool::avg);
 
 }  // namespace gasm

@@ -9,6 +9,7 @@
 
 #include "gasm/models/gasm_cast.hpp"
 #include "gasm/models/i3d_resnet.hpp"
+#include "gasm/models/timesformer.hpp"
 #include "gasm/models/video_model.hpp"
 #include "gasm/models/vit.hpp"
 
@@ -20,7 +21,9 @@ namespace gasm {
 double vit_macs(VitOptions const& options, std::int64_t height_px,
                 std::int64_t width_px, std::int64_t num_frames = 1);
 double i3d_macs(I3dOptions const& options, Size3 const& clip);  ///< one clip
-double fusion_macs(FusionSpec const& spec);                     ///< one clip
+double timesformer_macs(TimesformerOptions const& options,
+                        Size3 const& clip);  ///< one clip
+double fusion_macs(FusionSpec const& spec);  ///< one clip
 
 /// Sizes of one part of a model.
 struct PartSummary {

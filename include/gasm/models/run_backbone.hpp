@@ -16,8 +16,9 @@ namespace gasm {
 /// W] (the others), normalised. Returns
 ///   cls [B, D], registers [B, R, D], patches [B, N, D], where there are such
 ///   tokens; of clip, cls is behind the last norm and patches are before it;
-///   res2 .. res5 [B, C, T', H', W'] and logits [B, K] of i3d_r50;
-///   cls and logits of timesformer.
+///   res2 .. res5 [B, C, T', H', W'] of i3d_r50, and logits [B, K] if the
+///   weights have a head and the clip is large enough for its pool;
+///   cls, patches and logits of timesformer, if there is a classifier.
 /// An input that is missing, of another name or size is an Error.
 TensorMap run_backbone(BackboneConfig const& config, TensorMap const& weights,
                        TensorMap const& inputs, std::string const& source);

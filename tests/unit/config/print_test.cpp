@@ -151,6 +151,7 @@ TEST(ToYaml, EveryWordReadsBack) {
   expect_words_read_back<MotionKind>("model.motion.kind");
   expect_words_read_back<MotionStage>("model.motion.stage");
   expect_words_read_back<MotionInput>("model.motion.input");
+  expect_words_read_back<MotionPool>("model.motion.pool");
   expect_words_read_back<FusionKind>("model.fusion.kind");
   expect_words_read_back<FusionWindow>("model.fusion.window");
   expect_words_read_back<FusionPool>("model.fusion.pool");

@@ -112,6 +112,108 @@ TEST(I3dResNet, AFileWithFewStagesCannotGiveALateOne) {
   EXPECT_THROW(i3d_options(config), Error);
 }
 
+TEST(I3dResNet, TapsAreTheMapsOfShorterBackbones) {
+  torch::manual_seed(2);
+  I3dOptions options = tiny();
+  options.stages.push_back({1, 4, 16, 2, {1, 3}});
+  I3dResNet whole(options);
+  whole.eval();
+  TensorMap tensors;
+  for (auto const& [name, tensor] : named_tensors(whole))
+    tensors[name] = tensor;
+  for (at::Tensor const& clips :
+       {torch::randn({2, 3, 8, 32, 48}), torch::randn({1, 3, 3, 17, 21})}) {
+    I3dTaps const taps = whole.forward_taps(clips);
+    ASSERT_EQ(taps.stages.size(), 3U);
+    EXPECT_FALSE(taps.logits.defined());
+    for (std::size_t last = 1; last <= 3; ++last) {
+      I3dOptions shorter = options;
+      shorter.stages.resize(last);
+      I3dResNet part(shorter);
+      load_named_tensors(part, up_to_stage(tensors, last), "whole");
+      part.eval();
+      EXPECT_TRUE(at::equal(taps.stages[last - 1], part.forward(clips)));
+    }
+  }
+}
+
+I3dOptions tiny_with_head() {
+  I3dOptions options = tiny();
+  options.num_classes = 5;
+  options.head_pool = {2, 3, 2};
+  return options;
+}
+
+TEST(I3dResNet, HeadAveragesWindowsAndThenTheirLogits) {
+  torch::manual_seed(3);
+  I3dOptions const options = tiny_with_head();
+  I3dResNet model(options);
+  model.eval();
+  at::Tensor const clips = torch::randn({2, 3, 7, 57, 50});
+  I3dTaps const taps = model.forward_taps(clips);
+  at::Tensor const map = taps.stages.back();
+  EXPECT_TRUE(at::equal(map, model.forward(clips)));
+  Size3 const tap = i3d_output_size(options, {7, 57, 50});
+  Size3 const places = i3d_head_size(options, tap);
+  EXPECT_EQ(places, (Size3{tap[0] - 1, tap[1] - 2, tap[2] - 1}));
+  at::Tensor weight, bias;
+  for (auto const& [name, tensor] : named_tensors(model)) {
+    if (name == "blocks.4.proj.weight") weight = tensor;
+    if (name == "blocks.4.proj.bias") bias = tensor;
+  }
+  ASSERT_TRUE(weight.defined() && bias.defined());
+  at::Tensor wanted = at::zeros({2, 5});
+  double const count = static_cast<double>(places[0] * places[1] * places[2]);
+  for (std::int64_t t = 0; t < places[0]; ++t)
+    for (std::int64_t y = 0; y < places[1]; ++y)
+      for (std::int64_t x = 0; x < places[2]; ++x) {
+        at::Tensor const mean =
+            map.narrow(2, t, 2).narrow(3, y, 3).narrow(4, x, 2).mean({2, 3, 4});
+        wanted += (mean.matmul(weight.t()) + bias) / count;
+      }
+  EXPECT_TRUE(at::allclose(taps.logits, wanted, 1e-5, 1e-6));
+}
+
+TEST(I3dResNet, HeadStartsAsPublishedAndLearns) {
+  torch::manual_seed(4);
+  I3dOptions options = tiny_with_head();
+  options.num_classes = 400;
+  I3dResNet model(options);
+  at::Tensor const weight = model.named_parameters()["blocks.4.proj.weight"];
+  EXPECT_NEAR(weight.std().item<double>(), 0.01, 0.001);
+  at::Tensor const bias = model.named_parameters()["blocks.4.proj.bias"];
+  EXPECT_EQ(bias.abs().max().item<float>(), 0.0F);
+  at::Tensor const clips = torch::randn({1, 3, 8, 48, 48});
+  (model.forward_taps(clips).logits * torch::randn({400})).sum().backward();
+  for (auto const& parameter : model.named_parameters())
+    EXPECT_TRUE(parameter.value().grad().defined()) << parameter.key();
+  // Dropout, while it trains.
+  EXPECT_FALSE(at::equal(model.forward_taps(clips).logits,
+                         model.forward_taps(clips).logits));
+}
+
+TEST(I3dResNet, AHeadNeedsItsPool) {
+  I3dResNet model(tiny_with_head());
+  at::Tensor const small = torch::randn({1, 3, 8, 32, 32});
+  EXPECT_EQ(model.forward(small).size(3), 4);  // the tap is there
+  EXPECT_THROW(model.forward_taps(torch::randn({1, 3, 3, 32, 32})), Error);
+  EXPECT_THROW(model.forward_taps(torch::randn({1, 3, 8, 16, 32})), Error);
+}
+
+TEST(I3dResNet, HeadHasThePublishedParametersAndCost) {
+  I3dOptions options = i3d_options(published(MotionStage::res5));
+  Size3 const clip = {8, 256, 256};
+  double const body = i3d_macs(options, clip);
+  options.num_classes = 400;
+  I3dResNet const model(options);
+  std::int64_t total = 0;
+  for (auto const& parameter : model.parameters()) total += parameter.numel();
+  EXPECT_EQ(total, 28'043'472);
+  // 4 x 8 x 8 leave 1 x 2 x 2 places.
+  EXPECT_EQ(i3d_macs(options, clip) - body, 4.0 * 2048 * 400);
+  EXPECT_THROW(i3d_macs(options, {8, 192, 224}), Error);
+}
+
 TEST(PoolToGrid, IsTheMeanOfEachCell) {
   torch::manual_seed(1);
   at::Tensor const x = torch::randn({2, 3, 4, 5, 6});
@@ -130,6 +232,23 @@ TEST(PoolToGrid, IsTheMeanOfEachCell) {
   at::Tensor const one = pool_to_grid(x, 1, 1);
   ASSERT_EQ(one.sizes(), (std::vector<std::int64_t>{2, 4, 1, 3}));
   EXPECT_TRUE(at::allclose(one.select(2, 0), x.mean({3, 4}).transpose(1, 2)));
+}
+
+TEST(PoolToGrid, IsTheLargestOfEachCell) {
+  torch::manual_seed(1);
+  at::Tensor const x = torch::randn({2, 3, 4, 5, 6});
+  at::Tensor const y = pool_to_grid(x, 2, 3, I3dPool::max);
+  ASSERT_EQ(y.sizes(), (std::vector<std::int64_t>{2, 4, 6, 3}));
+  for (std::int64_t r = 0; r < 2; ++r)
+    for (std::int64_t c = 0; c < 3; ++c)
+      EXPECT_EQ(y[1][2][r * 3 + c][0].item<float>(), x[1][0][2]
+                                                         .narrow(0, 2 * r, 3)
+                                                         .narrow(1, 2 * c, 2)
+                                                         .max()
+                                                         .item<float>());
+  at::Tensor const one = pool_to_grid(x, 1, 1, I3dPool::max);
+  ASSERT_EQ(one.sizes(), (std::vector<std::int64_t>{2, 4, 1, 3}));
+  EXPECT_TRUE(at::equal(one.select(2, 0), x.amax({3, 4}).transpose(1, 2)));
 }
 
 }  // namespace
