@@ -34,6 +34,8 @@ constexpr std::array kCommands = {
     Command{"train", "train a model", run_train},
     Command{"eval", "measure a trained model on held-out clips", run_eval},
     Command{"forward", "run a model on given tensors", run_forward},
+    Command{"weights inspect", "show what a file of weights holds",
+            run_weights_inspect},
     Command{"bench decode", "measure decoding speed", run_bench_decode},
     Command{"bench store", "measure how fast a store becomes batches",
             run_bench_store},
