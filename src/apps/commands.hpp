@@ -22,6 +22,8 @@ int run_extract(Arguments const& arguments);
 int run_train(Arguments const& arguments);
 int run_eval(Arguments const& arguments);
 int run_forward(Arguments const& arguments);
+int run_weights_convert(Arguments const& arguments);
+int run_weights_inspect(Arguments const& arguments);
 int run_bench_decode(Arguments const& arguments);
 int run_bench_store(Arguments const& arguments);
 int run_doctor(Arguments const& arguments);

@@ -3,23 +3,20 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <unistd.h>
 
-#include <filesystem>
 #include <regex>
 
 #include "commands.hpp"
 #include "gasm/base/file.hpp"
-#include "gasm/ckpt/safetensors.hpp"
+#include "gasm/ckpt/weights.hpp"
 #include "gasm/comm/run_guarded.hpp"
 #include "gasm/config/load.hpp"
 #include "gasm/models/run_backbone.hpp"
 #include "output_file.hpp"
+#include "publish_tensors.hpp"
 
 namespace gasm {
 namespace {
-
-namespace fs = std::filesystem;
 
 struct ForwardPaths {
   std::string config;
@@ -44,29 +41,19 @@ TensorMap run_model(ForwardPaths const& paths) {
   if (!text)
     throw usage_error("{}. Try an existing file after --config",
                       text.error().what());
-  auto const weights = value_or_throw(read_safetensors(paths.weights)).tensors;
+  auto const file = value_or_throw(read_weights(paths.weights));
   auto const inputs = value_or_throw(read_safetensors(paths.inputs)).tensors;
   if (auto const backbone =
           parse_backbone_config(*text, paths.config, paths.overrides))
-    return run_backbone(*backbone, weights, inputs, paths.weights);
+    return run_backbone(*backbone,
+                        rename_weights(backbone->kind, file.tensors,
+                                       paths.weights, file.metadata),
+                        inputs, paths.weights);
   if (is_fusion_spec(*text))
     return run_forward(parse_fusion_spec(*text, paths.config, paths.overrides),
-                       weights, inputs, paths.weights);
+                       file.tensors, inputs, paths.weights);
   return run_forward(parse_model_config(*text, paths.config, paths.overrides),
-                     weights, inputs, paths.weights);
-}
-
-/// Whole or not at all: a draft beside it, then a rename.
-void publish(fs::path const& path, TensorMap outputs) {
-  fs::path const draft = fmt::format("{}.tmp-{}", path.string(), ::getpid());
-  auto written = write_safetensors(draft, {std::move(outputs), {}});
-  auto const renamed =
-      written ? publish_rename(draft, path)
-              : Result<void>(tl::unexpected<Error>(written.error()));
-  if (renamed) return;
-  std::error_code none;
-  fs::remove(draft, none);
-  throw renamed.error();
+                     file.tensors, inputs, paths.weights);
 }
 
 ExitCode run(ForwardPaths const& paths) {
@@ -79,7 +66,7 @@ ExitCode run(ForwardPaths const& paths) {
     text += fmt::format("\n  {:<40} {} {}", name,
                         tensor.is_floating_point() ? "fp32 " : "int64",
                         fmt::join(tensor.sizes(), "x"));
-  publish(paths.output, std::move(outputs));
+  publish_tensors(paths.output, {std::move(outputs), {}});
   print(text);
   return ExitCode::done;
 }
@@ -109,7 +96,8 @@ int run_forward(Arguments const& arguments) {
   line.require("config", paths.config, "FILE", "Description of the model.");
   line.add_each("set", paths.overrides, "A.B=VALUE",
                 "Override one key; may come many times, the last one wins.");
-  line.require("weights", paths.weights, "FILE", "safetensors.");
+  line.require("weights", paths.weights, "FILE",
+               "safetensors, or a .pth of torch.save.");
   line.require("inputs", paths.inputs, "FILE", "safetensors.");
   line.require("output", paths.output, "FILE", "safetensors to write.");
   if (printed_help(line, arguments)) return 0;

@@ -12,33 +12,20 @@
 
 #include "gasm/base/file.hpp"
 #include "gasm/base/hash.hpp"
+#include "gasm/base/placed_reader.hpp"
+#include "gasm/ckpt/element_type.hpp"
+#include "tensor_layout.hpp"
 
 namespace gasm {
 namespace {
 
 using json = nlohmann::json;
 
-struct TypeName {
-  char const* name;
-  at::ScalarType type;
-};
-
-constexpr std::array kTypes = {
-    TypeName{"BOOL", at::kBool},     TypeName{"U8", at::kByte},
-    TypeName{"I8", at::kChar},       TypeName{"I16", at::kShort},
-    TypeName{"U16", at::kUInt16},    TypeName{"F16", at::kHalf},
-    TypeName{"BF16", at::kBFloat16}, TypeName{"I32", at::kInt},
-    TypeName{"U32", at::kUInt32},    TypeName{"F32", at::kFloat},
-    TypeName{"I64", at::kLong},      TypeName{"U64", at::kUInt64},
-    TypeName{"F64", at::kDouble},
-};
-
 /// Of the header; a limit of the format.
 constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;
 
 char const* name_of(at::ScalarType type) {
-  for (auto const& known : kTypes)
-    if (known.type == type) return known.name;
+  if (auto const* const name = element_type_name(type)) return name;
   throw error(
       "cannot write a tensor of type {} (safetensors has no name for "
       "it). Try to convert it to float",
@@ -56,8 +43,8 @@ struct Entry {
 
 class Reader {
  public:
-  Reader(std::filesystem::path const& path, std::span<std::byte const> bytes)
-      : path_(path), bytes_(bytes) {}
+  explicit Reader(PlacedReader const& source)
+      : source_(source), path_(source.path()) {}
 
   TensorFile read() {
     auto const header = parse_header();
@@ -71,7 +58,7 @@ class Reader {
     }
     check_cover(entries);
     for (auto const& entry : entries)
-      file.tensors.emplace(entry.name, copy_tensor(entry));
+      file.tensors.emplace(entry.name, read_tensor(entry));
     return file;
   }
 
@@ -86,14 +73,18 @@ class Reader {
 
   json parse_header() {
     std::uint64_t length = 0;
-    if (bytes_.size() < sizeof(length))
-      throw bad("{} bytes, shorter than any header", bytes_.size());
-    std::memcpy(&length, bytes_.data(), sizeof(length));
-    if (length > kMaxHeaderBytes || length > bytes_.size() - sizeof(length))
-      throw bad("the header claims {} bytes, the file has {}", length,
-                bytes_.size());
-    auto const* text = reinterpret_cast<char const*>(bytes_.data()) + 8;
-    data_ = bytes_.subspan(8 + length);
+    auto const size = source_.size_bytes();
+    if (size < sizeof(length))
+      throw bad("{} bytes, shorter than any header", size);
+    value_or_throw(
+        source_.read(0, std::as_writable_bytes(std::span(&length, 1))));
+    if (length > kMaxHeaderBytes || length > size - sizeof(length))
+      throw bad("the header claims {} bytes, the file has {}", length, size);
+    std::string text(length, '\0');
+    data_start_ = sizeof(length) + length;
+    data_bytes_ = size - data_start_;
+    value_or_throw(
+        source_.read(sizeof(length), std::as_writable_bytes(std::span(text))));
     std::vector<std::string> keys;
     bool repeated = false;
     auto const watch_keys = [&](int depth, json::parse_event_t event,
@@ -106,7 +97,7 @@ class Reader {
       return true;
     };
     try {
-      auto header = json::parse(text, text + length, watch_keys);
+      auto header = json::parse(text, watch_keys);
       if (!header.is_object()) throw bad("the header is not a JSON object");
       if (repeated) throw bad("a tensor stands twice in the header");
       return header;
@@ -122,12 +113,9 @@ class Reader {
                   value.at("data_offsets").at(0).get<std::uint64_t>(),
                   value.at("data_offsets").at(1).get<std::uint64_t>()};
       auto const type = value.at("dtype").get<std::string>();
-      auto const known =
-          std::find_if(kTypes.begin(), kTypes.end(),
-                       [&](auto const& t) { return t.name == type; });
-      if (known == kTypes.end())
-        throw bad("tensor {} has the unknown type {}", name, type);
-      entry.type = known->type;
+      auto const known = find_element_type(type);
+      if (!known) throw bad("tensor {} has the unknown type {}", name, type);
+      entry.type = *known;
       check_size(entry);
       return entry;
     } catch (json::exception const& failed) {
@@ -136,16 +124,16 @@ class Reader {
   }
 
   void check_size(Entry const& entry) const {
-    std::uint64_t num_bytes = c10::elementSize(entry.type);
-    for (auto const extent : entry.shape) {
+    for (auto const extent : entry.shape)
       if (extent < 0) throw bad("tensor {} has a negative size", entry.name);
-      if (__builtin_mul_overflow(num_bytes, static_cast<std::uint64_t>(extent),
-                                 &num_bytes))
-        throw bad("tensor {} is larger than any memory", entry.name);
-    }
-    if (entry.begin > entry.end || entry.end > data_.size())
+    auto const num = count_elements(entry.shape);
+    std::uint64_t num_bytes = 0;
+    if (!num ||
+        __builtin_mul_overflow(*num, c10::elementSize(entry.type), &num_bytes))
+      throw bad("tensor {} is larger than any memory", entry.name);
+    if (entry.begin > entry.end || entry.end > data_bytes_)
       throw bad("tensor {} lies at bytes {} to {} of {}", entry.name,
-                entry.begin, entry.end, data_.size());
+                entry.begin, entry.end, data_bytes_);
     if (entry.end - entry.begin != num_bytes)
       throw bad("tensor {} has {} bytes, its shape needs {}", entry.name,
                 entry.end - entry.begin, num_bytes);
@@ -163,30 +151,34 @@ class Reader {
                   entry.begin, covered);
       covered = entry.end;
     }
-    if (covered != data_.size())
-      throw bad("{} bytes belong to no tensor", data_.size() - covered);
+    if (covered != data_bytes_)
+      throw bad("{} bytes belong to no tensor", data_bytes_ - covered);
   }
 
-  at::Tensor copy_tensor(Entry const& entry) const {
+  at::Tensor read_tensor(Entry const& entry) const {
     auto tensor = at::empty(entry.shape, at::TensorOptions(entry.type));
-    if (entry.end > entry.begin)
-      std::memcpy(tensor.data_ptr(), data_.data() + entry.begin,
-                  entry.end - entry.begin);
+    std::span const bytes(static_cast<std::byte*>(tensor.data_ptr()),
+                          tensor.nbytes());
+    value_or_throw(source_.read(data_start_ + entry.begin, bytes));
+    if (entry.type == at::kBool && !are_booleans(bytes))
+      throw bad("tensor {} holds bytes that are neither true nor false",
+                entry.name);
     return tensor;
   }
 
+  PlacedReader const& source_;
   std::filesystem::path const& path_;
-  std::span<std::byte const> bytes_;
-  std::span<std::byte const> data_;
+  std::uint64_t data_start_ = 0;
+  std::uint64_t data_bytes_ = 0;
 };
 
 }  // namespace
 
 Result<TensorFile> read_safetensors(std::filesystem::path const& path) {
-  auto bytes = read_bytes(path);
-  if (!bytes) return tl::unexpected(bytes.error());
+  auto const source = PlacedReader::open(path);
+  if (!source) return tl::unexpected(source.error());
   try {
-    return Reader(path, *bytes).read();
+    return Reader(*source).read();
   } catch (Error const& failed) {
     return tl::unexpected(failed);
   } catch (json::exception const& failed) {

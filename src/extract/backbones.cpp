@@ -4,7 +4,7 @@
 #include <torch/torch.h>
 
 #include "gasm/base/log.hpp"
-#include "gasm/ckpt/safetensors.hpp"
+#include "gasm/ckpt/weights.hpp"
 #include "gasm/config/run_config.hpp"
 #include "gasm/models/named_tensors.hpp"
 #include "gasm/models/video_model.hpp"
@@ -13,18 +13,27 @@
 namespace gasm {
 namespace {
 
+BackboneWeights read_renamed(BackboneKind kind, std::string const& path) {
+  auto const file = value_or_throw(read_weights(path));
+  auto weights = rename_weights(kind, file.tensors, path, file.metadata);
+  if (auto const name = find_nan({weights.tensors, {}}))
+    throw error("{}: {} holds NaN. Try another copy of the weights", path,
+                *name);
+  log_info("{}: {} ({} tensors of other parts are left out)", path,
+           weights.naming, weights.left_out.size());
+  return weights;
+}
+
 void load_backbone(torch::nn::Module& backbone, TensorMap const& tensors,
                    std::string const& path) {
   for (auto const& name : load_named_tensors(backbone, tensors, path))
     log_info("{}: {} is converted to fp32", path, name);
 }
 
-void load_semantic(SemanticConfig const& config, TensorMap const& tensors,
-                   Vit& vit) {
-  auto const& path = *config.weights;
+void load_semantic(SemanticConfig const& config, Vit& vit) {
   auto const weights =
-      rename_weights(backbone_kind(config.kind), tensors, path);
-  load_backbone(vit, weights.tensors, path);
+      read_renamed(backbone_kind(config.kind), *config.weights);
+  load_backbone(vit, weights.tensors, *config.weights);
   vit.set_position_rules(position_rules(weights.origin, vit.options().registers,
                                         config.rope_periods,
                                         config.position_resize));
@@ -33,29 +42,24 @@ void load_semantic(SemanticConfig const& config, TensorMap const& tensors,
 }  // namespace
 
 void load_pretrained(RunConfig const& config, VideoModel& model) {
-  auto const& semantic = config.model.semantic.weights;
-  if (semantic && model.semantic_backbone()) {
-    auto const file = value_or_throw(read_safetensors(*semantic));
-    load_semantic(config.model.semantic, file.tensors,
-                  *model.semantic_backbone());
-  }
-  auto const& motion = config.model.motion.weights;
-  if (motion && model.motion_vit()) {
-    auto const file = value_or_throw(read_safetensors(*motion));
-    auto const kind = backbone_kind(config.model.motion.kind);
-    load_backbone(*model.motion_vit(),
-                  rename_weights(kind, file.tensors, *motion).tensors, *motion);
-  }
-  if (motion && model.motion_backbone()) {
-    auto const file = value_or_throw(read_safetensors(*motion));
-    auto const num_stages =
-        static_cast<std::size_t>(config.model.motion.stage) + 1;
+  auto const& semantic = config.model.semantic;
+  if (semantic.weights && model.semantic_backbone())
+    load_semantic(semantic, *model.semantic_backbone());
+  auto const& motion = config.model.motion;
+  if (!motion.weights) return;
+  if (model.motion_vit())
+    load_backbone(
+        *model.motion_vit(),
+        read_renamed(backbone_kind(motion.kind), *motion.weights).tensors,
+        *motion.weights);
+  if (model.motion_backbone()) {
+    auto const num_stages = static_cast<std::size_t>(motion.stage) + 1;
     load_backbone(
         *model.motion_backbone(),
-        up_to_stage(rename_weights(BackboneKind::i3d_r50, file.tensors, *motion)
-                        .tensors,
-                    num_stages),
-        *motion);
+        up_to_stage(
+            read_renamed(BackboneKind::i3d_r50, *motion.weights).tensors,
+            num_stages),
+        *motion.weights);
   }
 }
 

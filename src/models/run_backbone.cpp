@@ -5,7 +5,6 @@
 #include "gasm/models/i3d_resnet.hpp"
 #include "gasm/models/timesformer.hpp"
 #include "gasm/models/vit.hpp"
-#include "gasm/models/weight_names.hpp"
 
 namespace gasm {
 namespace {
@@ -135,16 +134,16 @@ TensorMap run_timesformer(BackboneConfig const& config,
 
 }  // namespace
 
-TensorMap run_backbone(BackboneConfig const& config, TensorMap const& weights,
-                       TensorMap const& inputs, std::string const& source) {
+TensorMap run_backbone(BackboneConfig const& config,
+                       BackboneWeights const& weights, TensorMap const& inputs,
+                       std::string const& source) {
   at::NoGradGuard const no_grad;
   auto const input = input_of(config, inputs);
-  auto const renamed = rename_weights(config.kind, weights, source);
   if (config.kind == BackboneKind::i3d_r50)
-    return run_i3d(config, renamed.tensors, input, source);
+    return run_i3d(config, weights.tensors, input, source);
   if (config.kind == BackboneKind::timesformer)
-    return run_timesformer(config, renamed.tensors, input, source);
-  return run_vit(config, renamed, input, source);
+    return run_timesformer(config, weights.tensors, input, source);
+  return run_vit(config, weights, input, source);
 }
 
 }  // namespace gasm

@@ -152,6 +152,15 @@ void fill_biases(TensorMap& tensors) {
   tensors.merge(zeros);
 }
 
+WeightOrigin origin_of(std::map<std::string, std::string> const& metadata,
+                       WeightNaming const& naming) {
+  auto const kept = metadata.find(kOriginKey);
+  if (kept == metadata.end()) return naming.origin;
+  for (auto const& choice : choices(WeightOrigin{}))
+    if (choice.word == kept->second) return choice.value;
+  return naming.origin;
+}
+
 TensorMap only_backbone(BackboneKind kind, TensorMap const& tensors) {
   bool const is_semantic = kind == BackboneKind::dinov3 ||
                            kind == BackboneKind::dinov2 ||
@@ -185,13 +194,14 @@ std::array<std::int64_t, 2> stored_grid(
 
 }  // namespace
 
-BackboneWeights rename_weights(BackboneKind kind, TensorMap const& all,
-                               std::string const& source) {
+BackboneWeights rename_weights(
+    BackboneKind kind, TensorMap const& all, std::string const& source,
+    std::map<std::string, std::string> const& metadata) {
   auto const own = only_backbone(kind, all);
   auto const& tensors = own.empty() ? all : own;
   auto const& naming = naming_of(kind, tensors, source);
   BackboneWeights weights;
-  weights.origin = naming.origin;
+  weights.origin = origin_of(metadata, naming);
   weights.naming = naming.name;
   for (auto const& [name, tensor] : tensors) {
     auto const plain = without_prefixes(name, naming);

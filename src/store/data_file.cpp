@@ -73,8 +73,7 @@ Result<void> DataFile::sync() const {
 
 Result<void> DataFile::drop_cached() const {
   // Pages that are not written yet cannot be dropped.
-  auto const clean = sync();
-  if (!clean) return clean;
+  if (auto clean = sync(); !clean) return clean;
   if (int const code = ::posix_fadvise(fd_, 0, 0, POSIX_FADV_DONTNEED);
       code != 0)
     return failure("cannot drop {} from memory ({})", path_.string(),

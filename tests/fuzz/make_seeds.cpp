@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // make_seeds FOLDER: small intact inputs for each target, in FOLDER/video,
-// FOLDER/annotations and FOLDER/store. Needs the ffmpeg program.
+// FOLDER/annotations, FOLDER/store and FOLDER/weights. Needs the ffmpeg
+// program.
 #include <fmt/format.h>
 
 #include <fstream>
@@ -9,6 +10,7 @@
 #include "gasm/comm/communicator.hpp"
 #include "support/clip_files.hpp"
 #include "support/feature_files.hpp"
+#include "support/weight_bytes.hpp"
 
 namespace gasm {
 namespace {
@@ -92,6 +94,67 @@ void make_stores(path const& folder) {
   std::filesystem::remove_all(unfinished.string() + ".partial.journal");
 }
 
+void make_weights(path const& folder) {
+  namespace p = pickled;
+  auto const put = [&](char const* name, std::string const& bytes) {
+    std::ofstream(folder / name, std::ios::binary) << bytes;
+  };
+  auto const plain = p::whole(p::dict({p::text("w"), p::tensor()}));
+  put("plain.pkl", plain);
+  put("view.pkl",
+      p::whole(p::dict({p::text("a"), p::tensor({.offset = 1, .sizes = {2, 2}}),
+                        p::text("b"),
+                        p::tensor({.sizes = {3, 2}, .strides = {1, 3}}),
+                        p::text("c"),
+                        p::tensor({.key = "1",
+                                   .storage = "ByteStorage",
+                                   .num_stored = 64,
+                                   .sizes = {4, 4},
+                                   .strides = {16, 1}})})));
+  put("wrapped.pkl",
+      p::whole(p::dict(
+          {p::text("model_state"),
+           p::global("collections", "OrderedDict") + ")R(" + p::text("w") +
+               p::tensor() + "u",
+           p::text("epoch"), p::integer(3), p::text("args"),
+           p::global("argparse", "Namespace") + ")\x81" +
+               p::dict({p::text("lr"), "G" + std::string(8, '\x3f')}) + "b",
+           p::text("size"),
+           p::global("torch", "Size") + p::tuple({p::numbers({1, 2})}) +
+               "R"})));
+  put("script.pkl",
+      p::whole(p::global("__torch__.a", "Net") + ")\x81" +
+               p::dict({p::text("conv"),
+                        p::global("__torch__.b", "Conv") + ")\x81" +
+                            p::dict({p::text("w"), p::tensor()}) + "b",
+                        p::text("l"),
+                        p::global("torch.jit._pickle", "build_intlist") + "](" +
+                            p::integer(1) + "e\x85R"}) +
+               "b"));
+  put("four.pkl",
+      "\x80\x04\x95" + std::string(8, '\0') +
+          "}\x94\x8c\x01w\x94\x8c\x0ctorch._utils\x94\x8c\x12"
+          "_rebuild_tensor_v2\x94\x93\x94((\x8c\x07storage\x8c\x05torch"
+          "\x8c\x0c"
+          "FloatStorage\x93\x8c\x01"
+          "0\x8c\x03"
+          "cpuK\x06tQK" +
+          std::string(1, '\0') + "K\x02K\x03\x86K\x03K\x01\x86\x89)tRs.");
+  put("torch.pth", torch_archive(plain, {std::string(24, '\0')}));
+  put("zip64.pth",
+      zip_bytes({{.name = "x/data.pkl", .bytes = plain},
+                 {.name = "x/data/0", .bytes = std::string(24, '\0')}},
+                ZipKind::zip64));
+  put("small.safetensors",
+      safetensors_bytes(
+          R"({"__metadata__":{"format":"pt"},"a":{"dtype":"F32","shape":[2],)"
+          R"("data_offsets":[0,8]},"b":{"dtype":"BOOL","shape":[],)"
+          R"("data_offsets":[8,9]}})",
+          std::string(9, '\1')));
+  put("model.safetensors.index.json",
+      R"({"metadata":{"total_size":2},"weight_map":{"a":"a.safetensors"}})");
+}
+
 }  // namespace
 }  // namespace gasm
 
@@ -109,6 +172,7 @@ int main(int argc, char** argv) {
     make("video", gasm::make_videos);
     make("annotations", gasm::make_annotations);
     make("store", gasm::make_stores);
+    make("weights", gasm::make_weights);
   } catch (std::exception const& why) {
     std::cerr << "make_seeds: " << why.what() << "\n";
     return 1;

@@ -31,6 +31,7 @@ void replay(char const* name, Target target) {
 TEST(FuzzFound, video) { replay("video", fuzz::read_video); }
 TEST(FuzzFound, annotations) { replay("annotations", fuzz::read_annotations); }
 TEST(FuzzFound, store) { replay("store", fuzz::read_store); }
+TEST(FuzzFound, weights) { replay("weights", fuzz::read_weights); }
 
 TEST(FuzzFound, a_broken_promise_is_a_failure) {
   EXPECT_THROW(fuzz::promise(false, "x"), Error);

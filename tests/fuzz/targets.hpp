@@ -23,6 +23,10 @@ void read_annotations(std::span<std::byte const> input);
 /// held in memory.
 void read_store(std::span<std::byte const> input);
 
+/// The bytes of a file of weights, in any format: read, written as safetensors,
+/// read again. A bare pickle is read within archives, too.
+void read_weights(std::span<std::byte const> input);
+
 /// Throws unless a reader kept what it promises.
 inline void promise(bool is_kept, char const* what) {
   if (!is_kept) throw error("a promise was broken: {}", what);

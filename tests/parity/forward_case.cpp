@@ -2,8 +2,6 @@
 // forward_case FAMILY FOLDER: runs every case below FOLDER through the C++
 // models and compares with the reference's outputs (make_cases.py).
 #include <torch/torch.h>
-#include <yaml-cpp/yaml.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
@@ -112,20 +110,18 @@ TensorMap run_i3d(Case const& c) {
 }
 
 gasm::TimesformerOptions timesformer_options(Case const& c) {
-  YAML::Node const backbone = YAML::Load(c.model)["model"]["backbone"];
-  auto const size = [&](char const* key) {
-    return backbone[key].as<std::int64_t>();
-  };
+  auto const backbone =
+      gasm::parse_backbone_config(c.model, c.folder.string()).value();
   gasm::TimesformerOptions options;
-  options.width = size("dim");
-  options.depth = size("depth");
-  options.heads = size("heads");
-  options.ffn_width = size("hidden");
-  options.patch_px = size("patch");
-  options.image_height_px = backbone["resolution"][0].as<std::int64_t>();
-  options.image_width_px = backbone["resolution"][1].as<std::int64_t>();
-  options.num_frames = size("num_frames");
-  options.num_classes = size("num_classes");
+  options.width = *backbone.dim;
+  options.depth = *backbone.depth;
+  options.heads = *backbone.heads;
+  options.ffn_width = *backbone.hidden;
+  options.patch_px = *backbone.patch;
+  options.image_height_px = backbone.resolution->height;
+  options.image_width_px = backbone.resolution->width;
+  options.num_frames = *backbone.num_frames;
+  options.num_classes = *backbone.num_classes;
   return options;
 }
 
@@ -155,6 +151,14 @@ TensorMap run_timesformer(Case const& c) {
   return outputs;
 }
 
+TensorMap run_backbone(Case const& c) {
+  auto const name = c.folder.string();
+  auto const config = gasm::parse_backbone_config(c.model, name).value();
+  return gasm::run_backbone(config,
+                            gasm::rename_weights(config.kind, c.weights, name),
+                            c.inputs, name);
+}
+
 TensorMap run_case(std::string const& family, Case const& c) {
   std::string const name = c.folder.string();
   if (family == "fusion")
@@ -163,9 +167,7 @@ TensorMap run_case(std::string const& family, Case const& c) {
   if (family == "video")
     return gasm::run_forward(gasm::parse_model_config(c.model, name), c.weights,
                              c.inputs, name);
-  if (family == "backbone")
-    return gasm::run_backbone(*gasm::parse_backbone_config(c.model, name),
-                              c.weights, c.inputs, name);
+  if (family == "backbone") return run_backbone(c);
   if (family == "vit") return run_vit(c);
   if (family == "i3d") return run_i3d(c);
   if (family == "timesformer") return run_timesformer(c);

@@ -131,7 +131,8 @@ struct MotionConfig {
             "from stem_width to temporal_pool decide. videomae and vjepa2: "
             "vision transformers, see vit.");
     v.field("weights", self.weights,
-            "Pretrained weights (safetensors); null: random.");
+            "Pretrained weights: safetensors, a sharded index, or a file of "
+            "torch.save; null: random.");
     v.field("stage", self.stage,
             "Stage of the residual network whose output is taken.");
     v.field("grid", self.grid,

@@ -74,7 +74,8 @@ struct SemanticConfig {
             "Sizes of a published model, or custom: the keys from width to "
             "layer_scale decide.");
     v.field("weights", self.weights,
-            "Pretrained weights (safetensors); null: random.");
+            "Pretrained weights: safetensors, a sharded index, or a file of "
+            "torch.save; null: random.");
     v.field("resolution", self.resolution,
             "Input size in pixels: one number, or [height, width]. Must be a "
             "multiple of patch.",

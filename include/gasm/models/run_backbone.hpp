@@ -5,12 +5,13 @@
 
 #include "gasm/config/backbone_config.hpp"
 #include "gasm/models/named_tensors.hpp"
+#include "gasm/models/weight_names.hpp"
 
 namespace gasm {
 
 /// Runs one backbone on given tensors, in evaluation mode, fp32, on the CPU:
-/// how a conversion of its weights is checked. Weights are those of any known
-/// naming (weight_names.hpp), loaded strictly; `source` names their file.
+/// how a conversion of its weights is checked. Weights (rename_weights) are
+/// loaded strictly; `source` names their file.
 ///
 /// inputs: `frames` [B, 3, H, W] (dinov3, dinov2, clip) or `clip` [B, 3, T, H,
 /// W] (the others), normalised. Returns
@@ -20,7 +21,8 @@ namespace gasm {
 ///   weights have a head and the clip is large enough for its pool;
 ///   cls, patches and logits of timesformer, if there is a classifier.
 /// An input that is missing, of another name or size is an Error.
-TensorMap run_backbone(BackboneConfig const& config, TensorMap const& weights,
-                       TensorMap const& inputs, std::string const& source);
+TensorMap run_backbone(BackboneConfig const& config,
+                       BackboneWeights const& weights, TensorMap const& inputs,
+                       std::string const& source);
 
 }  // namespace gasm

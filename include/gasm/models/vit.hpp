@@ -37,6 +37,13 @@ enum class WeightOrigin {
   timm,
 };
 
+constexpr auto choices(WeightOrigin) {
+  return std::array{Choice{WeightOrigin::gasm, "gasm"},
+                    Choice{WeightOrigin::transformers, "transformers"},
+                    Choice{WeightOrigin::hub, "hub"},
+                    Choice{WeightOrigin::timm, "timm"}};
+}
+
 /// What published code does in different ways; nothing is automatic.
 struct PositionRules {
   RopePeriods periods = RopePeriods::fp32;
