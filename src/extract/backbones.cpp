@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gasm/extract/backbones.hpp"
 
+#include <fmt/ranges.h>
 #include <torch/torch.h>
 
 #include "gasm/base/log.hpp"
@@ -19,8 +20,9 @@ BackboneWeights read_renamed(BackboneKind kind, std::string const& path) {
   if (auto const name = find_nan({weights.tensors, {}}))
     throw error("{}: {} holds NaN. Try another copy of the weights", path,
                 *name);
-  log_info("{}: {} ({} tensors of other parts are left out)", path,
-           weights.naming, weights.left_out.size());
+  log_info("{}: {}{}{}", path, weights.naming,
+           weights.left_out.empty() ? "" : ", without ",
+           fmt::join(weights.left_out, ", "));
   return weights;
 }
 
