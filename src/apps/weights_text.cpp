@@ -37,9 +37,11 @@ std::string plain(std::string const& text) {
   return quoted.substr(1, quoted.size() - 2);
 }
 
-std::string shortened(std::string const& text) {
-  constexpr std::size_t max_bytes = 200;
-  return text.size() <= max_bytes ? text : text.substr(0, max_bytes) + "...";
+std::string metadata_text(std::string const& key, std::string const& value) {
+  constexpr std::size_t max_chars = 200;
+  auto const shown = plain(value);
+  return fmt::format("\n  {} = {:.{}}{}", plain(key), shown, max_chars,
+                     shown.size() > max_chars ? "..." : "");
 }
 
 std::string shape_text(at::Tensor const& tensor) {
@@ -72,7 +74,7 @@ std::string weights_text(WeightsView const& view) {
                   name_of(view.format), view.file.tensors.size(),
                   totals.num_parameters, totals.num_bytes);
   for (auto const& [key, value] : view.file.metadata)
-    text += fmt::format("\n  {} = {}", plain(key), shortened(plain(value)));
+    text += metadata_text(key, value);
   for (auto const& [name, tensor] : view.file.tensors)
     text +=
         fmt::format("\n  {:<48} {:<4} {:<20}{}", plain(name),
