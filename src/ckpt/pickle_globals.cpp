@@ -99,6 +99,9 @@ constexpr std::array kKnown = {
     Known{"pathlib.WindowsPath", Role::opaque},
 };
 
+/// Names are copied; those of a shared text could be many times the file.
+constexpr std::size_t max_name_bytes = 1000;
+
 bool is_script_class(std::string_view name) {
   return name.starts_with("__torch__.");
 }
@@ -126,9 +129,12 @@ PickleValue const& argument(PickleValue const& arguments, std::size_t i,
 
 std::vector<std::int64_t> integers(PickleValue const& arguments,
                                    std::size_t i) {
+  constexpr std::size_t max_sizes = 64;  // as torch has
+  auto const& items = argument(arguments, i, PickleKind::tuple).items;
+  if (items.size() > max_sizes)
+    throw error("a tensor has {} sizes or strides", items.size());
   std::vector<std::int64_t> numbers;
-  for (auto const* const item :
-       argument(arguments, i, PickleKind::tuple).items) {
+  for (auto const* const item : items) {
     if (!item->is(PickleKind::integer))
       throw error("a size or stride of a tensor is {}", name_of(item->kind));
     numbers.push_back(item->number);
@@ -163,6 +169,8 @@ PickleValue* PickleGlobals::add(PickleKind kind) const {
 
 PickleValue* PickleGlobals::find(std::string const& module,
                                  std::string const& name) const {
+  if (module.size() > max_name_bytes || name.size() > max_name_bytes)
+    throw error("a name has no end");
   // Python 3 writes the names of Python 2 into protocol 2.
   auto full = (module == "__builtin__" ? "builtins" : module) + "." + name;
   bool const is_ours =
@@ -315,9 +323,11 @@ PickleValue* PickleGlobals::find_storage(PickleValue const& id) const {
   auto const type = known(argument(id, 1, PickleKind::global));
   if (type.role != Role::storage_type)
     throw error("a storage's type is {}", type.name);
+  auto const& key = argument(id, 2, PickleKind::text).text;
+  if (key.size() > max_name_bytes) throw error("a storage's key has no end");
   auto* const storage = add(PickleKind::storage);
   storage->type = type.type;
-  storage->text = argument(id, 2, PickleKind::text).text;
+  storage->text = key;
   storage->number = argument(id, 4, PickleKind::integer).number;
   return storage;
 }

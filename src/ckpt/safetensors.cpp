@@ -8,6 +8,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <set>
 #include <vector>
 
 #include "gasm/base/file.hpp"
@@ -85,15 +86,14 @@ class Reader {
     data_bytes_ = size - data_start_;
     value_or_throw(
         source_.read(sizeof(length), std::as_writable_bytes(std::span(text))));
-    std::vector<std::string> keys;
+    std::set<std::string> keys;
     bool repeated = false;
     auto const watch_keys = [&](int depth, json::parse_event_t event,
                                 json& parsed) {
-      if (depth == 1 && event == json::parse_event_t::key) {
-        auto const key = parsed.get<std::string>();
-        repeated |= std::find(keys.begin(), keys.end(), key) != keys.end();
-        keys.push_back(key);
-      }
+      constexpr int max_depth = 4;
+      if (depth > max_depth) throw bad("the header is nested too deep");
+      if (depth == 1 && event == json::parse_event_t::key)
+        repeated |= !keys.insert(parsed.get<std::string>()).second;
       return true;
     };
     try {

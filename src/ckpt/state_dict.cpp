@@ -7,6 +7,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <string_view>
 
 #include "gasm/base/error.hpp"
@@ -19,6 +20,7 @@ constexpr std::array<std::string_view, 7> kWrappers = {
     "model_state_dict", "teacher", "student"};
 
 constexpr int max_depth = 64;
+constexpr int max_wrappers = 8;
 /// Of names and metadata, which shared values could multiply.
 constexpr std::uint64_t max_text_bytes = std::uint64_t{1} << 26;
 
@@ -79,10 +81,10 @@ class Finder {
           "tensor}}, NEW)");
     auto const* level = &root;
     std::string way;
-    for (int depth = 0; level->is(PickleKind::dict) && depth < max_depth;
-         ++depth) {
+    for (int depth = 0; level->is(PickleKind::dict); ++depth) {
       add_metadata(*level, way);
-      auto const wrapper = find_wrapper(*level, depth);
+      std::set<PickleValue const*> seen;
+      auto const wrapper = find_wrapper(*level, seen, depth);
       if (wrapper.empty()) break;
       way += way.empty() ? "" : ".";
       way += wrapper;
@@ -95,13 +97,16 @@ class Finder {
   }
 
  private:
-  /// The key whose value is, or wraps, a dict of tensors; empty if none.
-  static std::string_view find_wrapper(PickleValue const& level, int depth) {
-    if (depth == max_depth) return {};
+  /// The key whose value is, or wraps, a dict of tensors; empty if none. Dicts
+  /// in `seen` lead to none, or are on the way already.
+  static std::string_view find_wrapper(PickleValue const& level,
+                                       std::set<PickleValue const*>& seen,
+                                       int depth) {
+    if (depth == max_wrappers || !seen.insert(&level).second) return {};
     for (auto const name : kWrappers) {
       auto const* const item = find_item(level, name);
       if (item == nullptr || !item->is(PickleKind::dict)) continue;
-      if (has_tensor(*item) || !find_wrapper(*item, depth + 1).empty())
+      if (has_tensor(*item) || !find_wrapper(*item, seen, depth + 1).empty())
         return name;
     }
     return {};

@@ -3,6 +3,7 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <map>
 #include <vector>
 
@@ -148,15 +149,18 @@ void TorchArchive::read_storage(std::string const& member,
   auto const storage = at::empty({static_cast<std::int64_t>(num_bytes)},
                                  at::TensorOptions(at::kByte));
   value_or_throw(zip_.read(member, bytes_of(storage)));
-  for (auto const& [name, tensor] : tensors) {
-    auto taken = take_tensor(storage, *tensor->layout, tensors.size() > 1);
-    if (tensor->type == at::kBool && !are_booleans(bytes_of(taken)))
-      throw error(
-          "{}: tensor {} holds bytes that are neither true nor false. Try to "
-          "copy or save it again",
-          path_.string(), printable(name));
-    file.tensors.emplace(name, std::move(taken));
-  }
+  // Here and not in the tensors: copying would make something of such bytes.
+  auto const boolean = std::ranges::find_if(tensors, [](auto const& named) {
+    return named.second->type == at::kBool;
+  });
+  if (boolean != tensors.end() && !are_booleans(bytes_of(storage)))
+    throw error(
+        "{}: tensor {} is in a storage of bytes that are neither true nor "
+        "false. Try to copy or save it again",
+        path_.string(), printable(boolean->first));
+  for (auto const& [name, tensor] : tensors)
+    file.tensors.emplace(
+        name, take_tensor(storage, *tensor->layout, tensors.size() > 1));
 }
 
 TensorFile TorchArchive::read() const {

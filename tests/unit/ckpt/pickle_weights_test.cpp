@@ -205,6 +205,24 @@ TEST_F(PickleWeights, DepthAndCirclesAreHarmless) {
               HasSubstr("copies more than"));
 }
 
+TEST_F(PickleWeights, WhatIsSharedIsNotMultiplied) {
+  // 6^60 ways through wrappers of wrappers.
+  std::string wrappers = "}q\x01(";
+  for (auto const* const name :
+       {"model_state", "model", "state_dict", "module", "teacher", "student"})
+    wrappers += p::text(name) + "h\x01";
+  EXPECT_THAT(why("\x80\x02" + wrappers + "u."), HasSubstr("64 deep"));
+  std::string const megabyte(1'000'000, 'a');
+  auto const storage =
+      p::tuple({p::text("storage"), p::global("torch", "ByteStorage"),
+                p::text(megabyte), p::text("cpu"), "K\x01"});
+  EXPECT_THAT(why_beside(storage + "Q"), HasSubstr("key has no end"));
+  EXPECT_THAT(why_beside(p::text("__torch__") + p::text(megabyte) + "\x93"),
+              HasSubstr("a name has no end"));
+  EXPECT_THAT(why_tensor({.sizes = std::vector<std::int64_t>(1000, 1)}),
+              HasSubstr("1000 sizes"));
+}
+
 TEST_F(PickleWeights, LargeNumbersAreNoSizes) {
   auto const huge = "\x8b" + number_bytes(std::uint32_t{1'000'000}) +
                     std::string(1'000'000, '\x7f');
@@ -249,9 +267,7 @@ TEST_F(PickleWeights, ViewsStayWithinTheirStorage) {
   for (auto const& t :
        std::vector<p::Tensor>{{.sizes = {-2, -3}},
                               {.sizes = {most, most}, .strides = {0, 0}},
-                              {.sizes = {0, most, most}, .strides = {0, 0, 0}},
-                              {.sizes = std::vector<std::int64_t>(65, 1),
-                              .strides = std::vector<std::int64_t>(65, 0)}})
+                              {.sizes = {0, most, most}, .strides = {0, 0, 0}}})
     EXPECT_THAT(why_tensor(t), HasSubstr("has sizes that no tensor has"));
   EXPECT_THAT(why_tensor({.sizes = {6}}), HasSubstr("one stride for each"));
   EXPECT_THAT(why_tensor({.sizes = {1 << 30}, .strides = {0}}),

@@ -135,6 +135,18 @@ TEST_F(SafetensorsTest, RefusesWhatIsNotSound) {
                          eight))
           .find("twice"),
       std::string::npos);
+  EXPECT_NE(why_bad(file_bytes(R"({"w":)" + std::string(9, '['), ""))
+                .find("nested too deep"),
+            std::string::npos);
+  EXPECT_NE(why_bad(file_bytes(entry("[0,2]", "BOOL", "[2]"), "\x01\x02"))
+                .find("neither true nor false"),
+            std::string::npos);
+  EXPECT_NE(why_bad(file_bytes(entry("[0,0]", "F32",
+                                     "[0,4611686018427387904,"
+                                     "4611686018427387904]"),
+                               ""))
+                .find("larger than any memory"),
+            std::string::npos);
   EXPECT_FALSE(read_safetensors(folder_.path() / "missing"));
 }
 
