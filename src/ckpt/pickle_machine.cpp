@@ -186,7 +186,6 @@ class PickleMachine {
       case 'B':
         return add_text(bytes, number<std::uint32_t>());
       case 0x8e:
-        return add_text(bytes, number<std::uint64_t>());
       case 0x96:
         return add_text(bytes, number<std::uint64_t>());
       case '}':

@@ -117,7 +117,7 @@ inline std::string whole(std::string const& value) {
   return "\x80\x02" + value + ".";
 }
 
-struct Tensor {
+struct SavedTensor {
   std::string key = "0";
   std::string storage = "FloatStorage";
   std::int64_t num_stored = 6;
@@ -126,7 +126,7 @@ struct Tensor {
   std::vector<std::int64_t> strides = {3, 1};
 };
 
-inline std::string tensor(Tensor const& t = {}) {
+inline std::string tensor(SavedTensor const& t = {}) {
   auto const storage =
       tuple({text("storage"), global("torch", t.storage), text(t.key),
              text("cpu"), long_integer(t.num_stored)}) +
