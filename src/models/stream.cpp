@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "gasm/base/error.hpp"
 #include "gasm/config/fusion_spec.hpp"
 
 namespace gasm {
@@ -29,6 +30,13 @@ Stream::Stream(Sizes const& sizes, FusionSpec const& spec) : axis_(sizes.axis) {
         std::make_shared<GraphBlock>(dim, spec, sizes.grid, sizes.topk));
     list->push_back(graph_.back());
   }
+}
+
+void Stream::set_statistics(at::Tensor const& mean, at::Tensor const& std) {
+  GASM_ASSERT(!standard_ && mean.sizes() == mean_.sizes() &&
+              std.sizes() == std_.sizes());
+  mean_.copy_(mean);
+  std_.copy_(std);
 }
 
 at::Tensor Stream::standardise(at::Tensor const& x) {

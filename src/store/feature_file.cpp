@@ -50,6 +50,8 @@ void create_stream(hid_t file, std::string const& name,
       file, name.c_str(), type.get(),
       {contents.clips.size(), dim(contents.num_views), dim(shape.num_steps),
        dim(shape.num_tokens), dim(shape.num_channels)});
+  h5::create_array(file, ("statistics/" + name).c_str(), H5T_IEEE_F32LE,
+                   {2, dim(shape.num_channels)});
   write_pairs(file, "positions/" + name + "_times", stream->times);
   write_pairs(file, "positions/" + name + "_places", stream->places);
 }
@@ -86,6 +88,7 @@ void lay_out(hid_t file, FeatureStoreContents const& contents) {
   h5::create_array(file, "view_label", H5T_STD_I16LE, {num_clips, num_views});
   h5::create_array(file, "xxh64", H5T_STD_U64LE, {num_clips, num_views});
   h5::create_group(file, "positions");
+  h5::create_group(file, "statistics");
   create_stream(file, semantic_name, contents, contents.semantic);
   create_stream(file, motion_name, contents, contents.motion);
 }
@@ -102,10 +105,16 @@ std::uint64_t size_bound_bytes(FeatureStoreContents const& contents) {
   auto const pairs_bytes = [](std::optional<FeatureStream> const& stream) {
     return stream ? 8 * (stream->times.size() + stream->places.size()) : 0;
   };
+  auto const statistics_bytes =
+      [](std::optional<FeatureStream> const& stream) -> std::uint64_t {
+    if (!stream) return 0;
+    return 8 * static_cast<std::uint64_t>(stream->shape.num_channels);
+  };
   return h5::size_bound_bytes(
       {contents.classes.size() * class_bytes, n * id_bytes, n * 2, n * 4,
        records * 2, records * 8, contents.provenance.size(),
        pairs_bytes(contents.semantic), pairs_bytes(contents.motion),
+       statistics_bytes(contents.semantic), statistics_bytes(contents.motion),
        records * contents.semantic_bytes(), records * contents.motion_bytes()});
 }
 
@@ -137,6 +146,23 @@ Pairs read_pairs(hid_t file, std::string const& name, std::int64_t count,
                     H5P_DEFAULT, pairs.data()),
             fmt::format("read '{}'", name));
   return pairs;
+}
+
+ChannelStatistics read_statistics(hid_t file, std::string const& name,
+                                  std::optional<FeatureStream> const& stream,
+                                  std::uint64_t& start,
+                                  std::uint64_t size_bytes) {
+  if (!stream) return {};
+  auto const num = static_cast<std::size_t>(stream->shape.num_channels);
+  auto const array = open_shaped(file, "statistics/" + name, H5T_IEEE_F32LE,
+                                 {2, num}, size_bytes);
+  start = array.start;
+  std::vector<float> values(2 * num);
+  h5::check(H5Dread(array.dataset.get(), H5T_IEEE_F32LE, H5S_ALL, H5S_ALL,
+                    H5P_DEFAULT, values.data()),
+            fmt::format("read 'statistics/{}'", name));
+  auto const middle = values.begin() + static_cast<std::ptrdiff_t>(num);
+  return {{values.begin(), middle}, {middle, values.end()}};
 }
 
 FeatureType type_of(h5::Array const& array, std::string const& name) {
@@ -258,12 +284,19 @@ Index read_open_file(hid_t file, std::uint64_t size_bytes) {
       file, "view_label", index.contents, index.places.view_label, size_bytes);
   index.xxh64 = read_views<std::uint64_t>(file, "xxh64", index.contents,
                                           index.places.xxh64, size_bytes);
+  index.statistics.semantic =
+      read_statistics(file, semantic_name, index.contents.semantic,
+                      index.places.semantic_statistics, size_bytes);
+  index.statistics.motion =
+      read_statistics(file, motion_name, index.contents.motion,
+                      index.places.motion_statistics, size_bytes);
   auto const seal = h5::open_column(file, "seal", H5T_STD_U64LE, size_bytes);
   index.places.seal = seal.start;
   auto const stored = h5::read_column<std::uint64_t>(file, "seal", size_bytes);
   index.data_hash = stored.empty() ? 0 : stored[0];
   if (index.data_hash == 0) return index;
-  auto const found = data_hash(index.contents, index.xxh64, index.view_labels);
+  auto const found = data_hash(index.contents, index.xxh64, index.view_labels,
+                               index.statistics);
   if (index.data_hash != found)
     throw error("its columns were changed (data hash is {}, stored as {})",
                 to_hex(found), to_hex(index.data_hash));
@@ -275,10 +308,15 @@ Index read_open_file(hid_t file, std::uint64_t size_bytes) {
 
 std::uint64_t data_hash(FeatureStoreContents const& contents,
                         std::vector<std::uint64_t> const& xxh64,
-                        std::vector<std::int16_t> const& view_labels) {
+                        std::vector<std::int16_t> const& view_labels,
+                        Statistics const& statistics) {
   Xxh64 hash;
   hash.update(std::as_bytes(std::span(xxh64)));
   hash.update(std::as_bytes(std::span(view_labels)));
+  for (auto const* stream : {&statistics.semantic, &statistics.motion}) {
+    hash.update(std::as_bytes(std::span(stream->mean)));
+    hash.update(std::as_bytes(std::span(stream->std)));
+  }
   auto const index = index_hash(contents);
   hash.update(std::as_bytes(std::span(&index, 1)));
   return hash.digest();

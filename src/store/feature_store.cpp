@@ -31,6 +31,8 @@ Result<FeatureStore> FeatureStore::open(std::filesystem::path const& path,
         {index->places.motion, store.contents_.motion_bytes()});
   store.xxh64_ = std::move(index->xxh64);
   store.view_labels_ = std::move(index->view_labels);
+  store.semantic_statistics_ = std::move(index->statistics.semantic);
+  store.motion_statistics_ = std::move(index->statistics.motion);
   store.data_hash_ = index->data_hash;
   store.check_ = check;
   if (check == ByteCheck::first_read)

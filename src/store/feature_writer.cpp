@@ -10,8 +10,10 @@
 
 #include "feature_file.hpp"
 #include "gasm/base/hash.hpp"
+#include "gasm/base/log.hpp"
 #include "gasm/comm/agree.hpp"
 #include "gasm/comm/communicator.hpp"
+#include "gasm/store/channel_sums.hpp"
 #include "gasm/store/data_file.hpp"
 #include "gasm/store/feature_store.hpp"
 #include "gasm/store/provenance.hpp"
@@ -142,9 +144,12 @@ struct FeatureWriter::State {
   }
 
   UnitRecords gather(Communicator const& comm) const;
-  std::vector<std::int64_t> changed_units(UnitRecords const& units, int index,
-                                          int num_shares) const;
-  void seal(UnitRecords const& units);
+  std::array<ChannelSums, 2> empty_sums() const;
+  std::vector<std::int64_t> changed_units(
+      UnitRecords const& units, int index, int num_shares,
+      std::array<ChannelSums, 2>& sums) const;
+  void seal(UnitRecords const& units,
+            feature_file::Statistics const& statistics);
 };
 
 FeatureWriter::FeatureWriter(std::unique_ptr<State> state)
@@ -245,9 +250,19 @@ UnitRecords FeatureWriter::State::gather(Communicator const& comm) const {
   return units;
 }
 
-/// Units of this share whose bytes are not those that were written.
+std::array<ChannelSums, 2> FeatureWriter::State::empty_sums() const {
+  auto const width = [](std::optional<FeatureStream> const& stream) {
+    return stream ? stream->shape.num_channels : 0;
+  };
+  return {ChannelSums(width(contents().semantic)),
+          ChannelSums(width(contents().motion))};
+}
+
+/// Units of this share whose bytes are not those that were written. All of
+/// them are read for it, and so are summed up by the way.
 std::vector<std::int64_t> FeatureWriter::State::changed_units(
-    UnitRecords const& units, int share, int num_shares) const {
+    UnitRecords const& units, int share, int num_shares,
+    std::array<ChannelSums, 2>& sums) const {
   auto const written = value_or_throw(DataFile::open(partial_of(path)));
   auto const num_units = static_cast<std::int64_t>(units.size());
   auto const end = num_units * (share + 1) / num_shares;
@@ -260,6 +275,7 @@ std::vector<std::int64_t> FeatureWriter::State::changed_units(
       std::vector<std::byte> bytes(num * size);
       auto const first = static_cast<std::size_t>(first_record(unit));
       value_or_throw(written.read(starts()[s] + first * size, bytes));
+      sums[s].add(bytes, contents().type);
       for (std::size_t i = 0; i < num; ++i)
         hashes[i].update(std::span(bytes).subspan(i * size, size));
     }
@@ -274,7 +290,8 @@ std::vector<std::int64_t> FeatureWriter::State::changed_units(
 }
 
 /// On the root: what only the whole file has, and last of all the seal.
-void FeatureWriter::State::seal(UnitRecords const& units) {
+void FeatureWriter::State::seal(UnitRecords const& units,
+                                feature_file::Statistics const& statistics) {
   std::vector<std::uint64_t> xxh64;
   std::vector<std::int16_t> labels;
   for (auto const& [unit, record] : units) {
@@ -293,8 +310,18 @@ void FeatureWriter::State::seal(UnitRecords const& units) {
   value_or_throw(file.write(places.xxh64, std::as_bytes(std::span(xxh64))));
   value_or_throw(
       file.write(places.view_label, std::as_bytes(std::span(labels))));
+  auto const put_statistics = [&](std::uint64_t start,
+                                  ChannelStatistics const& stream) {
+    auto const means = std::as_bytes(std::span(stream.mean));
+    if (means.empty()) return;
+    value_or_throw(file.write(start, means));
+    value_or_throw(
+        file.write(start + means.size(), std::as_bytes(std::span(stream.std))));
+  };
+  put_statistics(places.semantic_statistics, statistics.semantic);
+  put_statistics(places.motion_statistics, statistics.motion);
   value_or_throw(file.sync());
-  put_seal(feature_file::data_hash(contents(), xxh64, labels));
+  put_seal(feature_file::data_hash(contents(), xxh64, labels, statistics));
   value_or_throw(FeatureStore::open(partial_of(path)));
   value_or_throw(publish_rename(partial_of(path), path));
   std::error_code ignored;
@@ -319,9 +346,10 @@ void FeatureWriter::finish(Communicator const& comm) {
         num_missing, num_units(), partial_of(state_->path).string(),
         first_clip(unit)));
   }
+  auto sums = state_->empty_sums();
   auto const found = agree_call(comm, [&] {
     auto const next = (comm.rank() + 1) % comm.size();
-    return state_->changed_units(units, next, comm.size());
+    return state_->changed_units(units, next, comm.size(), sums);
   });
   auto const changed = union_of(comm, found);
   if (!changed.empty()) {
@@ -332,8 +360,14 @@ void FeatureWriter::finish(Communicator const& comm) {
         changed.size(), partial_of(state_->path).string(),
         first_clip(changed[0])));
   }
+  for (auto& stream : sums) stream.all_reduce(comm);
   agree_call(comm, [&] {
-    if (comm.is_root()) state_->seal(units);
+    if (!comm.is_root()) return;
+    auto const num_left_out = sums[0].num_left_out() + sums[1].num_left_out();
+    if (num_left_out > 0)
+      log_warn("{} features of {} are no numbers or too large for statistics",
+               num_left_out, state_->path.string());
+    state_->seal(units, {sums[0].statistics(), sums[1].statistics()});
   });
 }
 

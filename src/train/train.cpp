@@ -5,6 +5,7 @@
 #include <torch/version.h>
 
 #include "fault.hpp"
+#include "feature_statistics.hpp"
 #include "gasm/base/clock.hpp"
 #include "gasm/base/file.hpp"
 #include "gasm/base/file_lock.hpp"
@@ -113,6 +114,7 @@ TrainOutcome train(Communicator const& world, RunConfig const& config,
   auto const model = build_model(world, config, watchdog, data.num_classes,
                                  FirstWeights::pretrained);
   log_info("{}", summary_text(describe(*model)));
+  set_statistics(world, config, *data.train.store, *model);
 
   TrainLoop loop({.world = world,
                   .config = config,

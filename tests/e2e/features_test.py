@@ -210,6 +210,21 @@ class Features(TrainCase):
         for loss, other in zip(self.losses(half), wanted, strict=True):
             self.assertAlmostEqual(loss, other, delta=2e-2 * other)
 
+    def test_fixed_standardisation_takes_the_statistics_of_the_features(self):
+        fixed = {"model.fusion.standardise": "fixed", "train.steps": 4}
+        pair = self.pair("fixed", "--dtype", "fp32")
+        features, out = self.train("fixed-features", {**pair, **fixed})
+        said = r"standardised by the statistics of .*fixed-train\.h5"
+        self.assertRegex(out, said)
+        clips, out = self.train("fixed-clips", {
+            **fixed, "model.fusion.statistics": pair["data.train"]})
+        self.assertRegex(out, said)
+        for loss, other in zip(self.losses(features), self.losses(clips), strict=True):
+            self.assertAlmostEqual(loss, other, delta=1e-5 * other)
+        plain, out = self.train("plain-clips", fixed)
+        self.assertNotRegex(out, said)
+        self.assertNotEqual(self.losses(plain)[1:], self.losses(clips)[1:])
+
     def test_a_random_view_is_what_an_epoch_sees(self):
         random_sets = {"data.augment.flip": "swap", "data.augment.crop": "random_resized",
                        "data.augment.jitter": 0.4, "data.sampling.kind": "segment",

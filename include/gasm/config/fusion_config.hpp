@@ -2,6 +2,8 @@
 #pragma once
 
 #include <array>
+#include <optional>
+#include <string>
 
 #include "gasm/config/field.hpp"
 
@@ -71,6 +73,7 @@ struct FusionConfig {
   bool cross_bias = false;
   FusionPool pool = FusionPool::mean;
   Standardise standardise = Standardise::fixed;
+  std::optional<std::string> statistics;
   int semantic_width = 0;
   int motion_width = 0;
   double dropout = 0.0;
@@ -104,6 +107,10 @@ struct FusionConfig {
     v.field("standardise", self.standardise,
             "Scaling of the incoming features. fixed: mean and deviation "
             "travel with the weights. batchnorm: learned.");
+    v.field("statistics", self.statistics,
+            "standardise: fixed only: the features.h5 whose statistics it "
+            "uses; null: that of data.train if it holds features, else mean 0 "
+            "and deviation 1.");
     v.field("semantic_width", self.semantic_width,
             "Width to which the semantic stream is projected; 0: its own.",
             between(0, 65536));

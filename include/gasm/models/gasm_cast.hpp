@@ -35,6 +35,9 @@ class GasmCast : public torch::nn::Module {
                      Trace* trace = nullptr);
 
   FusionSpec const& spec() const { return spec_; }
+  /// The streams, for their statistics; null where the kind has none.
+  std::shared_ptr<Stream> semantic() const { return semantic_; }
+  std::shared_ptr<Stream> motion() const { return motion_; }
 
  private:
   void build_head(std::int64_t dim_semantic, std::int64_t dim_motion);

@@ -36,6 +36,8 @@ class Stream : public torch::nn::Module {
   };
 
   Stream(Sizes const& sizes, FusionSpec const& spec);
+  /// With standardise = fixed (asserted): the statistics, [D_in] each.
+  void set_statistics(at::Tensor const& mean, at::Tensor const& std);
   at::Tensor forward(at::Tensor const& x, TraceScope const& trace);
 
  private:

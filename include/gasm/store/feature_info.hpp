@@ -35,6 +35,13 @@ enum class FeatureViews {
   random,  ///< independent draws, as training makes them
 };
 
+/// Of each channel of a stream, over all clips, views, steps and tokens.
+struct ChannelStatistics {
+  std::vector<float> mean;
+  std::vector<float> std;  ///< with 1 / n; 1 where all values are the same
+  bool operator==(ChannelStatistics const&) const = default;
+};
+
 /// One stream of a features.h5 file.
 struct FeatureStream {
   FeatureShape shape;

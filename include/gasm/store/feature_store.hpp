@@ -34,6 +34,13 @@ class FeatureStore : public SampleStore {
 
   FeatureStoreContents const& contents() const { return contents_; }
   std::int64_t num_views() const { return contents_.num_views; }
+  /// Empty for a stream that is not there.
+  ChannelStatistics const& semantic_statistics() const {
+    return semantic_statistics_;
+  }
+  ChannelStatistics const& motion_statistics() const {
+    return motion_statistics_;
+  }
   /// The record of a view. 0 <= view < num_views() (asserted).
   std::int64_t record_of(std::int64_t clip, std::int64_t view) const;
   /// The class of what a record shows: that of the mirrored clip where the
@@ -49,7 +56,8 @@ class FeatureStore : public SampleStore {
     return contents_.classes;
   }
   std::string const& split() const override { return contents_.split; }
-  /// XXH64 over the views' checksums and labels, and the index hash.
+  /// XXH64 over the views' checksums and labels, the statistics, and the index
+  /// hash.
   std::uint64_t data_hash() const override { return data_hash_; }
 
   std::int64_t num_records() const override { return contents_.num_records(); }
@@ -71,6 +79,8 @@ class FeatureStore : public SampleStore {
   std::vector<Part> parts_;
   std::vector<std::uint64_t> xxh64_;       // [N * V]
   std::vector<std::int16_t> view_labels_;  // [N * V]
+  ChannelStatistics semantic_statistics_;
+  ChannelStatistics motion_statistics_;
   std::uint64_t data_hash_ = 0;
   DataFile file_;
   ByteCheck check_ = ByteCheck::every_read;

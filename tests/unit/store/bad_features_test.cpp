@@ -123,11 +123,11 @@ TEST_F(BadFeatures, NotFinished) {
 }
 
 TEST_F(BadFeatures, NewerSchemaVersion) {
-  std::uint64_t const version = 2;
+  std::uint64_t const version = 3;
   set_attribute("schema_version", &version);
   EXPECT_THAT(why_not_open(),
-              HasSubstr("its schema version is 2, written by a newer program; "
-                        "this one reads 1"));
+              HasSubstr("its schema version is 3, written by a newer program; "
+                        "this one reads 2"));
 }
 
 TEST_F(BadFeatures, ClipsInTheirPlaceAndTheReverse) {

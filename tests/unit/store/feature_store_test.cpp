@@ -285,8 +285,13 @@ TEST_F(PlainHdf5, HashesAreThoseOfTheDescription) {
 
   auto const labels_of_views =
       values_of<std::int16_t>("view_label", H5T_NATIVE_INT16);
+  EXPECT_THAT(shape_of("statistics/semantic"), ElementsAre(2, 4));
+  EXPECT_THAT(shape_of("statistics/motion"), ElementsAre(2, 5));
+  auto const statistics =
+      raw_bytes(values_of<float>("statistics/semantic", H5T_NATIVE_FLOAT)) +
+      raw_bytes(values_of<float>("statistics/motion", H5T_NATIVE_FLOAT));
   auto const seal = xxh64(raw_bytes(checksums) + raw_bytes(labels_of_views) +
-                          raw_bytes(std::vector{index_hash}));
+                          statistics + raw_bytes(std::vector{index_hash}));
   EXPECT_THAT(values_of<std::uint64_t>("seal", H5T_NATIVE_UINT64),
               ElementsAre(seal));
   EXPECT_EQ(store_->data_hash(), seal);
