@@ -56,8 +56,23 @@ void check_preset(SemanticConfig const& config, Locate const& locate) {
             to_word(known.front()));
 }
 
+template <class Config>
+void check_learning(Config const& config, std::string_view section,
+                    Locate const& locate) {
+  auto const path = fmt::format("{}.learns", section);
+  bool const is_some = config.train == BackboneTraining::some;
+  refuse_if(is_some && config.learns.empty(), locate, path,
+            "is empty, and {}.train is some. Try the name of a block, or "
+            "train: none.",
+            section);
+  refuse_if(!is_some && !config.learns.empty(), locate, path,
+            "names what learns, but {}.train is {}. Try train: some.", section,
+            to_word(config.train));
+}
+
 void check_semantic(SemanticConfig const& config, Locate const& locate) {
   check_preset(config, locate);
+  check_learning(config, "model.semantic", locate);
   check_divides(locate, "model.semantic.heads", config.heads,
                 "model.semantic.width", config.width);
   refuse_if(config.kind == SemanticKind::dinov3 &&
@@ -113,6 +128,7 @@ void check_motion_vit(ModelConfig const& model, Locate const& locate) {
 
 void check_motion(ModelConfig const& model, Locate const& locate) {
   auto const& config = model.motion;
+  check_learning(config, "model.motion", locate);
   if (is_vit(config.kind)) return check_motion_vit(model, locate);
   auto const num_stages = static_cast<std::size_t>(last_stage(config)) + 1;
   auto const check_list = [&](std::string_view path, std::size_t count) {
@@ -310,8 +326,6 @@ void check_available(RunConfig const& config, Locate const& locate) {
               try_this);
   };
   refuse(config.train.ema > 0.0, "train.ema", "above 0", "0");
-  refuse(config.train.precision != Precision::fp32, "train.precision",
-         to_word(config.train.precision), "fp32");
   refuse(config.parallel.backend == Backend::nccl, "parallel.backend", "nccl",
          "auto or mpi");
   refuse(config.parallel.compress != Compression::none, "parallel.compress",

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "gasm/data/micro_batch.hpp"
+#include "gasm/models/autocast.hpp"
 #include "gasm/models/video_model.hpp"
 
 namespace gasm {
@@ -23,22 +24,34 @@ at::Tensor in_fp32(at::Tensor const& features) {
   return features.defined() ? features.to(at::kFloat) : features;
 }
 
-}  // namespace
+at::Device device_of(MicroBatch const& batch) {
+  if (batch.clips.defined()) return batch.clips.device();
+  return (batch.semantic.defined() ? batch.semantic : batch.motion).device();
+}
 
-at::Tensor forward_batch(VideoModel& model, MicroBatch const& batch) {
+at::Tensor logits_of(VideoModel& model, MicroBatch const& batch) {
   if (batch.clips.defined()) return model.forward(batch.clips);
   return model.fuse({in_fp32(batch.semantic), in_fp32(batch.motion)});
 }
 
-at::Tensor forward_views(VideoModel& model, MicroBatch const& batch) {
-  if (batch.num_views == 1) return forward_batch(model, batch);
+}  // namespace
+
+at::Tensor forward_batch(VideoModel& model, MicroBatch const& batch,
+                         Precision precision) {
+  AutocastGuard const autocast(autocast_of(precision, device_of(batch).type()));
+  return logits_of(model, batch).to(at::kFloat);
+}
+
+at::Tensor forward_views(VideoModel& model, MicroBatch const& batch,
+                         Precision precision) {
+  if (batch.num_views == 1) return forward_batch(model, batch, precision);
   std::vector<at::Tensor> logits;
   for (std::int64_t v = 0; v < batch.num_views; ++v) {
     MicroBatch view;
     view.clips = view_of(batch.clips, batch.num_views, v);
     view.semantic = view_of(batch.semantic, batch.num_views, v);
     view.motion = view_of(batch.motion, batch.num_views, v);
-    logits.push_back(forward_batch(model, view));
+    logits.push_back(forward_batch(model, view, precision));
   }
   return at::stack(logits, 1).flatten(0, 1);
 }

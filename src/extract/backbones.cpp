@@ -7,6 +7,7 @@
 #include "gasm/base/log.hpp"
 #include "gasm/ckpt/weights.hpp"
 #include "gasm/config/run_config.hpp"
+#include "gasm/models/load_report.hpp"
 #include "gasm/models/named_tensors.hpp"
 #include "gasm/models/video_model.hpp"
 #include "gasm/models/weight_names.hpp"
@@ -27,15 +28,22 @@ BackboneWeights read_renamed(BackboneKind kind, std::string const& path) {
 }
 
 void load_backbone(torch::nn::Module& backbone, TensorMap const& tensors,
-                   std::string const& path) {
+                   WeightLoad load, std::string const& path) {
+  if (load == WeightLoad::partial) {
+    log_info(
+        "{}: {}", path,
+        report_text(load_what_fits(backbone, tensors, path), tensors.size()));
+    return;
+  }
   for (auto const& name : load_named_tensors(backbone, tensors, path))
     log_info("{}: {} is converted to fp32", path, name);
+  log_info("{}: all {} tensors loaded", path, tensors.size());
 }
 
 void load_semantic(SemanticConfig const& config, Vit& vit) {
   auto const weights =
       read_renamed(backbone_kind(config.kind), *config.weights);
-  load_backbone(vit, weights.tensors, *config.weights);
+  load_backbone(vit, weights.tensors, config.load, *config.weights);
   vit.set_position_rules(position_rules(weights.origin, vit.options().registers,
                                         config.rope_periods,
                                         config.position_resize));
@@ -53,7 +61,7 @@ void load_pretrained(RunConfig const& config, VideoModel& model) {
     load_backbone(
         *model.motion_vit(),
         read_renamed(backbone_kind(motion.kind), *motion.weights).tensors,
-        *motion.weights);
+        motion.load, *motion.weights);
   if (model.motion_backbone()) {
     auto const num_stages = static_cast<std::size_t>(motion.stage) + 1;
     load_backbone(
@@ -61,7 +69,7 @@ void load_pretrained(RunConfig const& config, VideoModel& model) {
         up_to_stage(
             read_renamed(BackboneKind::i3d_r50, *motion.weights).tensors,
             num_stages),
-        *motion.weights);
+        motion.load, *motion.weights);
   }
 }
 

@@ -28,20 +28,24 @@ bool starts_with_any(std::string_view key,
 
 std::string weights_line(std::string const& key,
                          std::optional<std::string> const& path,
-                         std::uint64_t seed) {
-  auto const value = path ? "xxh64 " + to_hex(value_or_throw(xxh64_file(*path)))
-                          : fmt::format("random of run.seed {}", seed);
-  return key + ": " + value + "\n";
+                         WeightLoad load, std::uint64_t seed) {
+  auto const random = fmt::format("random of run.seed {}", seed);
+  if (!path) return key + ": " + random + "\n";
+  auto const hash = "xxh64 " + to_hex(value_or_throw(xxh64_file(*path)));
+  return key + ": " + hash +
+         (load == WeightLoad::partial ? ", else " + random : "") + "\n";
 }
 
 /// Whether features depend on a key, other than those of weights.
 bool decides(std::string_view key, RunConfig const& config,
              FeatureViews views) {
   auto const kind = config.model.fusion.kind;
-  if (key.ends_with(".weights") || key.ends_with(".train")) return false;
+  for (auto const* end : {".weights", ".load", ".train", ".learns"})
+    if (key.ends_with(end)) return false;
   if (key.starts_with("model.semantic."))
     return kind != FusionKind::motion || key == "model.semantic.resolution";
   if (key.starts_with("model.motion.")) return kind != FusionKind::semantic;
+  if (key == "train.precision") return true;
   if (key.starts_with("data.sampling.") || key == "data.augment.crop")
     return true;
   if (views == FeatureViews::test)
@@ -72,11 +76,12 @@ std::string feature_recipe(RunConfig const& config, FeatureViews views) {
     if (decides(key, config, views)) recipe += key + ": " + value + "\n";
   auto const kind = config.model.fusion.kind;
   if (kind != FusionKind::motion)
-    recipe += weights_line("model.semantic.weights",
-                           config.model.semantic.weights, config.run.seed);
+    recipe +=
+        weights_line("model.semantic.weights", config.model.semantic.weights,
+                     config.model.semantic.load, config.run.seed);
   if (kind != FusionKind::semantic)
     recipe += weights_line("model.motion.weights", config.model.motion.weights,
-                           config.run.seed);
+                           config.model.motion.load, config.run.seed);
   return recipe + "libtorch: " TORCH_VERSION "\n";
 }
 

@@ -6,6 +6,7 @@
 #include "gasm/base/error.hpp"
 #include "gasm/data/sampler.hpp"
 #include "gasm/extract/backbones.hpp"
+#include "gasm/models/autocast.hpp"
 
 namespace gasm {
 namespace {
@@ -27,6 +28,11 @@ ClipLoaderOptions loader_options(RunConfig const& config,
   // A substitute would be stored under another clip's name.
   options.max_bad_fraction = 0;
   return options;
+}
+
+/// Undefined stays undefined.
+at::Tensor in_fp32(at::Tensor const& features) {
+  return features.defined() ? features.to(at::kFloat) : features;
 }
 
 }  // namespace
@@ -111,9 +117,12 @@ UnitFeatures UnitMaker::make(UnitClips const& clips,
     auto const views =
         batch.clips.unflatten(0, {batch.size(), batch.num_views});
     for (std::int64_t v = 0; v < batch.num_views; ++v) {
-      auto const features = model_->extract(views.select(1, v).contiguous());
-      semantic.push_back(features.semantic);
-      motion.push_back(features.motion);
+      auto const clips_of_view = views.select(1, v).contiguous();
+      AutocastGuard const autocast(
+          autocast_of(config_.train.precision, clips_of_view.device().type()));
+      auto const features = model_->extract(clips_of_view);
+      semantic.push_back(in_fp32(features.semantic));
+      motion.push_back(in_fp32(features.motion));
       if (on_batch) on_batch();
     }
   }

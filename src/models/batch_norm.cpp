@@ -16,7 +16,7 @@ BatchNorm::BatchNorm(std::int64_t channels, double eps) : eps_(eps) {
 }
 
 at::Tensor BatchNorm::forward(at::Tensor const& x) {
-  if (!is_training()) {
+  if (!is_training() || !is_tracking()) {
     return std::get<0>(at::native_batch_norm(x, weight, bias, running_mean,
                                              running_var, false, 0.0, eps_));
   }

@@ -108,6 +108,27 @@ void GasmCast::build_head(std::int64_t dim_semantic, std::int64_t dim_motion) {
   head_ = register_module("head", torch::nn::Linear(dim, k));
 }
 
+void GasmCast::set_activations(Activations activations) {
+  activations_ = activations;
+  if (semantic_) semantic_->set_activations(activations);
+  if (motion_) motion_->set_activations(activations);
+}
+
+TokenPair GasmCast::run_layer(FusionLayer& layer, TokenPair const& tokens,
+                              TraceScope const& trace) {
+  // The second pass would write a trace that may be gone by then.
+  if (activations_ == Activations::kept || trace)
+    return layer.fuse(tokens, masks_, trace);
+  auto const out =
+      recomputed(layer,
+                 [this, &layer](std::vector<at::Tensor> const& x) {
+                   TokenPair const y = layer.fuse({x[0], x[1]}, masks_, {});
+                   return std::vector{y.semantic, y.motion};
+                 },
+                 {tokens.semantic, tokens.motion});
+  return {out[0], out[1]};
+}
+
 at::Tensor GasmCast::pool(at::Tensor const& tokens, std::int64_t steps) const {
   if (spec_.pool == FusionPool::mean) return tokens.mean(1);
   return tokens.unflatten(1, {steps, -1}).mean(2).flatten(1);
@@ -129,8 +150,8 @@ at::Tensor GasmCast::forward(at::Tensor const& semantic,
         motion_->forward(motion, root.below("motion")).flatten(1, 2);
   }
   for (std::size_t i = 0; i < fusion_.size(); ++i)
-    tokens = fusion_[i]->fuse(tokens, masks_,
-                              root.below("fusion." + std::to_string(i)));
+    tokens = run_layer(*fusion_[i], tokens,
+                       root.below("fusion." + std::to_string(i)));
   std::vector<at::Tensor> pooled;
   if (semantic_) {
     pooled.push_back(pool(norm_s_(tokens.semantic), s.steps));

@@ -162,8 +162,12 @@ class I3dResStage : public torch::nn::Module {
     }
   }
 
-  at::Tensor forward(at::Tensor x) {
-    for (auto const& block : blocks_) x = block->forward(x);
+  at::Tensor forward(at::Tensor x, Activations activations) {
+    for (auto const& block : blocks_)
+      x = run_block(
+          activations, *block,
+          [&block = *block](at::Tensor const& y) { return block.forward(y); },
+          x);
     return x;
   }
 
@@ -251,11 +255,14 @@ at::Tensor I3dResNet::pool_time(at::Tensor const& x) const {
   return k == 1 ? x : at::max_pool3d(x, {k, 1, 1}, {k, 1, 1});
 }
 
+at::Tensor I3dResNet::run_stage(std::size_t i, at::Tensor const& x) {
+  return stages_[i]->forward(i == 1 ? pool_time(x) : x, activations_);
+}
+
 at::Tensor I3dResNet::forward(at::Tensor const& clips) {
   check_clips(options_, clips);
   at::Tensor x = stem_->forward(clips);
-  for (std::size_t i = 0; i < stages_.size(); ++i)
-    x = stages_[i]->forward(i == 1 ? pool_time(x) : x);
+  for (std::size_t i = 0; i < stages_.size(); ++i) x = run_stage(i, x);
   return x;
 }
 
@@ -265,7 +272,7 @@ I3dTaps I3dResNet::forward_taps(at::Tensor const& clips) {
   I3dTaps taps;
   at::Tensor x = stem_->forward(clips);
   for (std::size_t i = 0; i < stages_.size(); ++i) {
-    x = stages_[i]->forward(i == 1 ? pool_time(x) : x);
+    x = run_stage(i, x);
     taps.stages.push_back(x);
   }
   if (head_) taps.logits = head_->forward(x);

@@ -78,6 +78,22 @@ PartSummary summarise(std::string name, torch::nn::Module const& module,
   return part;
 }
 
+/// How much is frozen, and how that is against the aims.
+std::string frozen_text(PartSummary const& total) {
+  constexpr double kLeastFrozen_percent = 85.0;
+  constexpr std::int64_t kMostTrainable = 20'000'000;
+  double const frozen_percent =
+      100.0 * real(total.parameters - total.trainable) / real(total.parameters);
+  auto const verdict = [](bool is_met) { return is_met ? "yes" : "no"; };
+  return fmt::format(
+      "{:.2f} % frozen (at least {:.0f} %: {}), {:.2f} M trainable (fewer than "
+      "{} M: {})\n",
+      frozen_percent, kLeastFrozen_percent,
+      verdict(frozen_percent >= kLeastFrozen_percent),
+      1e-6 * real(total.trainable), kMostTrainable / 1'000'000,
+      verdict(total.trainable < kMostTrainable));
+}
+
 std::string grouped(std::int64_t n) {
   std::string digits = std::to_string(n);
   for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > 0;
@@ -187,6 +203,11 @@ std::vector<PartSummary> describe(VideoModel& model) {
     parts.push_back(
         summarise("motion_backbone", *vit,
                   vit_macs(vit->options(), h, w, spec.clip_frames)));
+  auto const [absent_semantic, absent_motion] = model.absent();
+  if (absent_semantic > 0)
+    parts.push_back({"semantic_backbone", absent_semantic, 0, 0.0});
+  if (absent_motion > 0)
+    parts.push_back({"motion_backbone", absent_motion, 0, 0.0});
   parts.push_back(summarise("gasm_cast", *model.fusion(), fusion_macs(spec)));
   PartSummary total;
   total.name = "total";
@@ -206,7 +227,7 @@ std::string summary_text(std::vector<PartSummary> const& parts) {
         "{:<18} {:>13} parameters ({} trainable), {:.3f} GMAC a clip\n",
         part.name, grouped(part.parameters), grouped(part.trainable),
         part.macs * 1e-9);
-  return text;
+  return text + frozen_text(parts.back());
 }
 
 std::vector<ParameterInfo> parameter_groups(torch::nn::Module const& model) {

@@ -3,12 +3,14 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <string_view>
 
 #include "gasm/base/error.hpp"
 #include "gasm/base/nearest.hpp"
+#include "gasm/models/load_report.hpp"
 
 namespace gasm {
 namespace {
@@ -39,31 +41,32 @@ std::vector<std::string> names_of(TensorMap const& tensors) {
   return names;
 }
 
-void check_fits(std::string const& name, at::Tensor const& wanted,
-                at::Tensor const& given, std::string const& source) {
-  if (wanted.sizes() != given.sizes())
-    throw error("{}: {} has shape {}, but the model needs {}", source, name,
-                shape_text(given), shape_text(wanted));
-  bool const converts = wanted.is_floating_point()
-                            ? given.is_floating_point()
-                            : at::isIntegralType(given.scalar_type(), false);
-  if (!converts)
-    throw error("{}: {} holds {}, but the model needs {}", source, name,
-                c10::toString(given.scalar_type()),
-                c10::toString(wanted.scalar_type()));
-}
-
-void check_no_extra(NamedTensors const& state, TensorMap const& tensors,
-                    std::string const& source) {
-  std::vector<std::string> wanted;
-  for (auto const& [name, tensor] : state) wanted.push_back(name);
-  std::map<std::string, int> known;
-  for (auto const& name : wanted) known[name] = 1;
+/// What differs first, in the order of the module, then of the file.
+std::string first_difference(NamedTensors const& state,
+                             TensorMap const& tensors) {
+  std::vector<std::string> wanted_names;
+  for (auto const& [name, wanted] : state) {
+    wanted_names.push_back(name);
+    auto const found = tensors.find(name);
+    if (found == tensors.end())
+      return fmt::format("no tensor {} (the model needs it, shape {}){}", name,
+                         shape_text(wanted),
+                         nearest_hint(name, names_of(tensors), "in the file"));
+    at::Tensor const& given = found->second;
+    if (wanted.sizes() != given.sizes())
+      return fmt::format("{} has shape {}, but the model needs {}", name,
+                         shape_text(given), shape_text(wanted));
+    if (!is_convertible(wanted, given))
+      return fmt::format("{} holds {}, but the model needs {}", name,
+                         c10::toString(given.scalar_type()),
+                         c10::toString(wanted.scalar_type()));
+  }
   for (auto const& [name, tensor] : tensors)
-    if (!known.count(name))
-      throw error("{}: the model has no tensor {} (shape {} in the file){}",
-                  source, name, shape_text(tensor),
-                  nearest_hint(name, wanted, "in the model"));
+    if (std::ranges::count(wanted_names, name) == 0)
+      return fmt::format("the model has no tensor {} (shape {} in the file){}",
+                         name, shape_text(tensor),
+                         nearest_hint(name, wanted_names, "in the model"));
+  return "";
 }
 
 /// The I of "blocks.I.rest", or -1.
@@ -93,23 +96,17 @@ std::vector<std::string> load_named_tensors(torch::nn::Module& module,
                                             TensorMap const& tensors,
                                             std::string const& source) {
   NamedTensors state = named_tensors(module);
-  for (auto const& [name, wanted] : state) {
-    auto const given = tensors.find(name);
-    if (given == tensors.end())
-      throw error("{}: no tensor {} (the model needs it, shape {}){}", source,
-                  name, shape_text(wanted),
-                  nearest_hint(name, names_of(tensors), "in the file"));
-    check_fits(name, wanted, given->second, source);
+  LoadReport const report = compare_tensors(module, tensors);
+  if (!report.is_complete()) {
+    bool const is_one = report.missing.size() + report.unexpected.size() +
+                            report.misshapen.size() ==
+                        1;
+    throw error("{}: {}{}", source, first_difference(state, tensors),
+                is_one ? "" : ". In all, " + report_text(report));
   }
-  check_no_extra(state, tensors, source);
   at::NoGradGuard const no_grad;
-  std::vector<std::string> converted;
-  for (auto& [name, wanted] : state) {
-    at::Tensor const& given = tensors.at(name);
-    if (given.scalar_type() != wanted.scalar_type()) converted.push_back(name);
-    wanted.copy_(given);
-  }
-  return converted;
+  for (auto& [name, wanted] : state) wanted.copy_(tensors.at(name));
+  return report.converted;
 }
 
 TensorMap up_to_stage(TensorMap const& tensors, std::size_t num_stages) {

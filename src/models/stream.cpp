@@ -49,14 +49,24 @@ at::Tensor Stream::forward(at::Tensor const& x, TraceScope const& trace) {
   if (input_) y = input_(y);
   y = y + pos_time_ + pos_space_;
   std::int64_t const b = y.size(0), t = y.size(1), l = y.size(2), d = y.size(3);
-  for (std::size_t i = 0; i < graph_.size(); ++i) {
+  auto const run = [&](std::size_t i, at::Tensor const& nodes) {
     TraceScope const scope = trace.below("graph." + std::to_string(i));
+    // The second pass would write a trace that may be gone by then.
+    auto const activations = scope ? Activations::kept : activations_;
+    return run_block(
+        activations, *graph_[i],
+        [&block = *graph_[i], scope](at::Tensor const& in) {
+          return block.forward(in, scope);
+        },
+        nodes);
+  };
+  for (std::size_t i = 0; i < graph_.size(); ++i) {
     if (axis_ == GraphAxis::time) {
       at::Tensor const nodes = y.transpose(1, 2).reshape({b * l, t, d});
-      y = graph_[i]->forward(nodes, scope).view({b, l, t, d}).transpose(1, 2);
+      y = run(i, nodes).view({b, l, t, d}).transpose(1, 2);
     } else {
       at::Tensor const nodes = y.reshape({b * t, l, d});
-      y = graph_[i]->forward(nodes, scope).view({b, t, l, d});
+      y = run(i, nodes).view({b, t, l, d});
     }
   }
   return y;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "gasm/base/error.hpp"
+#include "gasm/models/attend.hpp"
 #include "gasm/models/layers.hpp"
 
 namespace gasm {
@@ -61,21 +62,6 @@ torch::nn::Linear make_linear(std::int64_t in, std::int64_t out) {
 std::shared_ptr<torch::nn::Module> add_level(torch::nn::Module& module,
                                              char const* name) {
   return module.register_module(name, std::make_shared<torch::nn::Module>());
-}
-
-/// Attention of q, k, v [A, heads, T, d] over T.
-at::Tensor attend(at::Tensor const& q, at::Tensor const& k,
-                  at::Tensor const& v) {
-  // PyTorch's fused kernel packs 16-bit tiles for the CPU's matrix units on
-  // each call, which costs more than it saves on rows as short as a frame's
-  // (8 tokens: 2.2 times as long, 197: 1.4, 96 frames: the same).
-  constexpr std::int64_t kShort = 256;
-  bool const packs = q.is_cpu() && c10::isReducedFloatingType(q.scalar_type());
-  if (!packs || q.size(2) > kShort)
-    return at::scaled_dot_product_attention(q, k, v);
-  double const scale = 1.0 / std::sqrt(static_cast<double>(q.size(3)));
-  return at::matmul((at::matmul(q, k.transpose(-2, -1)) * scale).softmax(-1),
-                    v);
 }
 
 class TimesformerAttention : public torch::nn::Module {
@@ -253,7 +239,13 @@ TimesformerTokens Timesformer::forward(at::Tensor const& clips) {
         "T at least 1, H and W at least {}",
         shape_text(clips), p);
   at::Tensor x = embed(clips);
-  for (auto const& layer : layers_) x = layer->forward(x, clips.size(2));
+  for (auto const& layer : layers_)
+    x = run_block(
+        activations_, *layer,
+        [&layer = *layer, frames = clips.size(2)](at::Tensor const& tokens) {
+          return layer.forward(tokens, frames);
+        },
+        x);
   x = norm_(x);
   TimesformerTokens tokens;
   tokens.cls = x.select(1, 0);

@@ -4,7 +4,10 @@
 #include <algorithm>
 #include <array>
 
+#include <fmt/format.h>
+
 #include "gasm/base/error.hpp"
+#include "gasm/models/freezing.hpp"
 #include "gasm/models/layers.hpp"
 #include "gasm/models/named_tensors.hpp"
 
@@ -33,15 +36,27 @@ at::Tensor in_order(at::Tensor const& images, ChannelOrder order) {
   return order == ChannelOrder::bgr ? images.flip(1) : images;
 }
 
-void freeze(torch::nn::Module& module) {
-  for (at::Tensor& parameter : module.parameters())
-    parameter.set_requires_grad(false);
+/// Freezes what does not learn; `section` is its place in the configuration.
+template <class Config>
+void choose_learning(Config const& config, torch::nn::Module& backbone,
+                     PartNames const& parts, char const* section) {
+  if (config.train == BackboneTraining::none) freeze(backbone);
+  if (config.train == BackboneTraining::some)
+    freeze_all_but(backbone, config.learns, parts,
+                   fmt::format("{}.learns", section));
+}
+
+std::int64_t num_parameters(torch::nn::Module const& module) {
+  std::int64_t count = 0;
+  for (at::Tensor const& parameter : module.parameters())
+    count += parameter.numel();
+  return count;
 }
 
 /// Runs `compute` without autograd if `training` says that nothing learns.
 template <class Compute>
 auto run_backbone(BackboneTraining training, Compute&& compute) {
-  if (training == BackboneTraining::all) return compute();
+  if (training != BackboneTraining::none) return compute();
   at::NoGradGuard const no_grad;
   return compute();
 }
@@ -144,13 +159,16 @@ VideoModel::VideoModel(ModelConfig const& config, std::int64_t clip_frames,
           ? std::make_shared<Vit>(vit_options(config.motion))
           : nullptr;
   bool const is_built = backbones == Backbones::built;
+  if (!is_built && vit) absent_.semantic = num_parameters(*vit);
+  if (!is_built && i3d) absent_.motion = num_parameters(*i3d);
+  if (!is_built && motion_vit) absent_.motion = num_parameters(*motion_vit);
   if (is_built && vit) {
     semantic_ = register_module("semantic_backbone", vit);
     PixelMap const map =
         make_pixel_map(config.semantic.mean, config.semantic.std, {1, 3, 1, 1});
     semantic_shift_ = register_constant(*this, "semantic_shift", map.shift);
     semantic_scale_ = register_constant(*this, "semantic_scale", map.scale);
-    if (config.semantic.train == BackboneTraining::none) freeze(*semantic_);
+    choose_learning(config.semantic, *semantic_, {}, "model.semantic");
   }
   if (is_built && has_motion) {
     if (i3d) motion_ = register_module("motion_backbone", i3d);
@@ -160,7 +178,8 @@ VideoModel::VideoModel(ModelConfig const& config, std::int64_t clip_frames,
         make_pixel_map(config.motion.mean, config.motion.std, {1, 3, 1, 1, 1});
     motion_shift_ = register_constant(*this, "motion_shift", map.shift);
     motion_scale_ = register_constant(*this, "motion_scale", map.scale);
-    if (config.motion.train == BackboneTraining::none) freeze(motion_module());
+    choose_learning(config.motion, motion_module(),
+                    i3d ? i3d_part_names() : PartNames(), "model.motion");
   }
   cast_ = register_module("gasm_cast", std::make_shared<GasmCast>(spec));
   train(is_training());
@@ -173,6 +192,13 @@ void VideoModel::train(bool on) {
   if ((motion_ || motion_vit_) &&
       config_.motion.train == BackboneTraining::none)
     motion_module().eval();
+}
+
+void VideoModel::set_activations(Activations activations) {
+  if (semantic_) semantic_->set_activations(activations);
+  if (motion_) motion_->set_activations(activations);
+  if (motion_vit_) motion_vit_->set_activations(activations);
+  cast_->set_activations(activations);
 }
 
 torch::nn::Module& VideoModel::motion_module() {

@@ -101,12 +101,19 @@ VitTokens Vit::forward(at::Tensor const& pixels) {
   RopeTable rope =
       make_rope_table(options_, {map.size(2), map.size(3), map.size(4)});
   if (rope.cos.defined()) {
-    rope.cos = rope.cos.to(map.options());
-    rope.sin = rope.sin.to(map.options());
+    // Not as the map: under autocast that has 16 bit, too few for angles.
+    rope.cos = rope.cos.to(pixels.options());
+    rope.sin = rope.sin.to(pixels.options());
   }
   at::Tensor x = embed(map);
   if (input_norm_) x = input_norm_(x);
-  for (auto const& layer : layers_) x = layer->forward(x, rope);
+  for (auto const& layer : layers_)
+    x = run_block(
+        activations_, *layer,
+        [&layer = *layer, rope](at::Tensor const& tokens) {
+          return layer.forward(tokens, rope);
+        },
+        x);
   if (options_.final_norm == VitFinalNorm::all) x = norm_(x);
   std::int64_t const cls = options_.has_cls ? 1 : 0;
   std::int64_t const first = cls + options_.registers;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gasm/models/vit_block.hpp"
 
+#include "gasm/models/attend.hpp"
 #include "gasm/models/layers.hpp"
 
 namespace gasm {
@@ -29,7 +30,7 @@ class VitAttention : public torch::nn::Module {
     at::Tensor const q = rotate_patches(split_heads(q_(x), heads_), rope);
     at::Tensor const k = rotate_patches(split_heads(k_(x), heads_), rope);
     at::Tensor const v = split_heads(v_(x), heads_);
-    return o_(join_heads(at::scaled_dot_product_attention(q, k, v)));
+    return o_(join_heads(attend(q, k, v)));
   }
 
  private:

@@ -43,17 +43,19 @@ GradientSum::GradientSum(std::vector<ParameterInfo> const& parameters,
 }
 
 void GradientSum::begin_step(std::int64_t num_micro, std::int64_t num_samples,
-                             std::int64_t first_micro, std::int64_t num_mine) {
+                             std::int64_t first_micro, std::int64_t num_mine,
+                             double loss_scale) {
   auto const num_values = static_cast<std::size_t>(leaf_.numel());
   sum_ = &sums_.try_emplace(num_micro, num_micro, num_values).first->second;
   sum_->reset(first_micro, num_mine);
   num_samples_ = static_cast<double>(num_samples);
+  loss_scale_ = loss_scale;
 }
 
 void GradientSum::add_micro_batch(at::Tensor const& loss_sum,
                                   MicroBatchCounts const& counts) {
   leaf_.zero_();
-  (loss_sum / num_samples_).backward();
+  (loss_sum * (loss_scale_ / num_samples_)).backward();
   torch::NoGradGuard no_grad;
   if (num_statistics_ > 0)
     leaf_.narrow(0, num_gradient_values_, num_statistics_)
@@ -69,6 +71,7 @@ void GradientSum::add_micro_batch(at::Tensor const& loss_sum,
 StepSums GradientSum::finish_step(Collective& collective) {
   auto const values = values_of(total_);
   collective.reduce(*sum_, values);
+  if (loss_scale_ != 1.0) flat_gradient().mul_(1.0 / loss_scale_);
   auto const last = values.last<kNumCounts>();
   return {.loss = last[0] / num_samples_,
           .top1 = last[1] / num_samples_,

@@ -39,14 +39,16 @@ class GradientSum {
               std::vector<BatchNorm*> norms);
 
   /// A step of `num_micro` micro-batches and `num_samples` clips begins; this
-  /// rank adds those from first_micro on, num_mine of them.
+  /// rank adds those from first_micro on, num_mine of them. Their losses are
+  /// multiplied by `loss_scale`, a power of two.
   void begin_step(std::int64_t num_micro, std::int64_t num_samples,
-                  std::int64_t first_micro, std::int64_t num_mine);
+                  std::int64_t first_micro, std::int64_t num_mine,
+                  double loss_scale);
   /// Forward and loss are done: runs backward and adds this micro-batch.
   /// `loss_sum`: summed over its clips.
   void add_micro_batch(at::Tensor const& loss_sum,
                        MicroBatchCounts const& counts);
-  /// Exchanges. Collective.
+  /// Exchanges, and takes the loss scale out of the gradients. Collective.
   StepSums finish_step(Collective& collective);
 
   /// The mean gradient of the global batch, one tensor a parameter (views).
@@ -66,6 +68,7 @@ class GradientSum {
   std::map<std::int64_t, TreeSum> sums_;  // by number of micro-batches
   TreeSum* sum_ = nullptr;
   double num_samples_ = 0;
+  double loss_scale_ = 1.0;
 };
 
 }  // namespace gasm

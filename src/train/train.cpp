@@ -174,6 +174,7 @@ EvalResult evaluate_run(Communicator const& world, RunConfig const& config,
       world, *collective, *model, *source.loader, source.size(), num_classes,
       {.micro_batch = config.train.micro_batch,
        .num_threads = config.data.threads,
+       .precision = config.train.precision,
        .average = config.eval.average,
        .on_progress = [&](auto done, auto total) {
          watchdog.progress(fmt::format("evaluate {} of {}", done, total));

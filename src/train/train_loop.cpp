@@ -32,7 +32,14 @@ TrainLoop::TrainLoop(TrainParts parts)
       identity_{experiment_digest(parts_.config),
                 to_hex(parts_.data.train.store->data_hash()),
                 to_hex(parts_.data.val.store->data_hash()),
-                classes_hash(parts_.data.train.store->classes())} {}
+                classes_hash(parts_.data.train.store->classes())} {
+  auto const& train = parts_.config.train;
+  state_.loss_scale = first_loss_scale(train.precision == Precision::fp16);
+  parts_.model.set_activations(train.activation_checkpointing ==
+                                       ActivationCheckpointing::blocks
+                                   ? Activations::recomputed
+                                   : Activations::kept);
+}
 
 double TrainLoop::epoch() const {
   return static_cast<double>(state_.step) /
@@ -117,7 +124,8 @@ void TrainLoop::run_micro_batches(StepPlan const& plan,
   fault_point(parts_.world.rank(), "train", state_.step);
   auto const mine =
       rank_range(plan.num_micro, parts_.world.rank(), parts_.world.size());
-  sums_.begin_step(plan.num_micro, plan.num_samples(), mine.begin, mine.size());
+  sums_.begin_step(plan.num_micro, plan.num_samples(), mine.begin, mine.size(),
+                   state_.loss_scale.value);
   for (auto index = mine.begin; index < mine.end; ++index) {
     auto const batch = batches.next();
     GASM_ASSERT(batch && batch->step == plan.step && batch->index == index);
@@ -134,7 +142,8 @@ void TrainLoop::run_micro_batch(StepPlan const& plan, MicroBatch const& batch) {
   torch::manual_seed(
       mix_key({parts_.config.run.seed, static_cast<std::uint64_t>(plan.step),
                static_cast<std::uint64_t>(batch.index)}));
-  auto const logits = forward_batch(parts_.model, batch);
+  auto const logits =
+      forward_batch(parts_.model, batch, parts_.config.train.precision);
   sums_.add_micro_batch(
       mixed_loss(logits, batch, parts_.config.optim.label_smoothing),
       {.num_clips = batch.size(),
@@ -165,6 +174,7 @@ StepSums TrainLoop::update(StepPlan const& plan, RunLog& log) {
   auto const sums = sums_.finish_step(*collective_);
   auto flat = sums_.flat_gradient();
   grad_norm_ = flat.norm().item<double>();
+  if (skip_overflow(sums)) return sums;
   // The same numbers on all ranks, and so the same decision.
   if (!std::isfinite(sums.loss) || !std::isfinite(grad_norm_)) {
     auto const diverged = error(
@@ -180,9 +190,28 @@ StepSums TrainLoop::update(StepPlan const& plan, RunLog& log) {
   lr_ = learning_rate(optim, state_.step, length_.warmup_steps,
                       length_.total_steps);
   optimizer_.step(sums_.gradients(), lr_);
+  state_.loss_scale = scaled(/*was_finite=*/true);
   if (!norms_.empty()) apply_running_update(norms_, sums_.mean_statistics());
   ++state_.step;
   return sums;
+}
+
+LossScale TrainLoop::scaled(bool was_finite) const {
+  if (parts_.config.train.precision != Precision::fp16)
+    return state_.loss_scale;
+  return next_loss_scale(state_.loss_scale, was_finite);
+}
+
+bool TrainLoop::skip_overflow(StepSums const& sums) {
+  bool const is_of_the_scale = std::isfinite(sums.loss) &&
+                               !std::isfinite(grad_norm_) &&
+                               state_.loss_scale.value > kLeastLossScale;
+  if (!is_of_the_scale) return false;
+  state_.loss_scale = scaled(/*was_finite=*/false);
+  ++state_.step;
+  log_info("step {} changes nothing (a gradient overflowed); loss scale {}",
+           state_.step, state_.loss_scale.value);
+  return true;
 }
 
 void TrainLoop::record(StepPlan const& plan, StepSums const& sums,
@@ -276,6 +305,7 @@ void TrainLoop::validate(RunLog& log) {
                       parts_.data.num_classes,
                       {.micro_batch = config.train.micro_batch,
                        .num_threads = config.data.threads,
+                       .precision = config.train.precision,
                        .on_progress =
                            [&](auto done, auto total) {
                              parts_.watchdog.progress(

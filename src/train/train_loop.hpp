@@ -65,6 +65,9 @@ class TrainLoop {
   /// Ranks agree on how the step went and on what follows it.
   void agree_on_step(Result<void> const& mine);
   StepSums update(StepPlan const& plan, RunLog& log);
+  /// True if the loss scale was too high, and the step leaves all as it was.
+  bool skip_overflow(StepSums const& sums);
+  LossScale scaled(bool was_finite) const;
   void record(StepPlan const& plan, StepSums const& sums,
               MicroBatchPrefetcher const& batches, RunLog& log);
   /// At the end of an epoch, or of the run.

@@ -99,6 +99,8 @@ Checkpoint make_checkpoint(TrainState const& state, RunIdentity const& identity,
       {"gained_top1", to_fact(state.gained_top1)},
       {"evals_without_gain", std::to_string(state.evals_without_gain)},
       {"ended_early", state.ended_early ? "yes" : "no"},
+      {"loss_scale", format_exact(state.loss_scale.value)},
+      {"loss_scale_steps", std::to_string(state.loss_scale.steps_since_change)},
       {"experiment", identity.experiment},
       {"train_hash", identity.train_hash},
       {"val_hash", identity.val_hash}};
@@ -120,6 +122,8 @@ TrainState restore_checkpoint(Checkpoint const& checkpoint,
   state.evals_without_gain =
       static_cast<int>(count_of(fact(checkpoint, "evals_without_gain")));
   state.ended_early = fact(checkpoint, "ended_early") == "yes";
+  state.loss_scale = {parse_exact(fact(checkpoint, "loss_scale")),
+                      count_of(fact(checkpoint, "loss_scale_steps"))};
   return state;
 }
 

@@ -9,6 +9,7 @@
 #include "adamw.hpp"
 #include "gasm/ckpt/checkpoint.hpp"
 #include "gasm/models/video_model.hpp"
+#include "loss_scale.hpp"
 
 namespace gasm {
 
@@ -21,6 +22,7 @@ struct TrainState {
   std::optional<double> gained_top1;  ///< what a better top-1 is measured by
   int evals_without_gain = 0;
   bool ended_early = false;
+  LossScale loss_scale;
 };
 
 /// What a run is, to be compared before it goes on.

@@ -108,6 +108,8 @@ struct MotionConfig {
   std::array<int, 2> grid = {1, 1};
   MotionPool pool = MotionPool::avg;
   BackboneTraining train = BackboneTraining::none;
+  std::vector<std::string> learns;
+  WeightLoad load = WeightLoad::strict;
   MotionInput input = MotionInput::rgb;
   std::array<double, 3> mean = {0.45, 0.45, 0.45};
   std::array<double, 3> std = {0.225, 0.225, 0.225};
@@ -140,7 +142,14 @@ struct MotionConfig {
             "pools all.",
             between(1, 1024));
     v.field("pool", self.pool, "The mean of each place, or the largest.");
-    v.field("train", self.train, "Which parameters learn.");
+    v.field("train", self.train,
+            "Which parameters learn; some: those that learns names.");
+    v.field("learns", self.learns,
+            "Stages (stem, res2 .. res5), or names of parameters or parts, "
+            "with * and ? as in a shell.");
+    v.field("load", self.load,
+            "strict: the weights are those of the whole backbone. partial: "
+            "what fits is loaded, the rest stays random; both are listed.");
     v.field("input", self.input,
             "centred: the clip's mean over time is subtracted, which leaves "
             "what changes.");

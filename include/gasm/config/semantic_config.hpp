@@ -24,10 +24,18 @@ constexpr BackboneKind backbone_kind(SemanticKind kind) {
 }
 
 /// Which of a backbone's parameters learn.
-enum class BackboneTraining { none, all };
+enum class BackboneTraining { none, all, some };
 constexpr auto choices(BackboneTraining) {
   return std::array{Choice{BackboneTraining::none, "none"},
-                    Choice{BackboneTraining::all, "all"}};
+                    Choice{BackboneTraining::all, "all"},
+                    Choice{BackboneTraining::some, "some"}};
+}
+
+/// What happens to weights that are not those of the whole backbone.
+enum class WeightLoad { strict, partial };
+constexpr auto choices(WeightLoad) {
+  return std::array{Choice{WeightLoad::strict, "strict"},
+                    Choice{WeightLoad::partial, "partial"}};
 }
 
 /// The order in which a backbone takes the colours. Clips are RGB.
@@ -49,6 +57,8 @@ struct SemanticConfig {
   Resolution resolution;
   std::vector<int> frames = {8};
   BackboneTraining train = BackboneTraining::none;
+  std::vector<std::string> learns;
+  WeightLoad load = WeightLoad::strict;
   std::array<double, 3> mean = {0.485, 0.456, 0.406};
   std::array<double, 3> std = {0.229, 0.224, 0.225};
   ChannelOrder channels = ChannelOrder::rgb;
@@ -83,7 +93,14 @@ struct SemanticConfig {
     v.field("frames", self.frames,
             "Clip frames (counted from 0) that this stream sees, ascending.",
             at_least(0).each(1, 1024));
-    v.field("train", self.train, "Which parameters learn.");
+    v.field("train", self.train,
+            "Which parameters learn; some: those that learns names.");
+    v.field("learns", self.learns,
+            "Names of parameters or of parts, such as norm or layer.11, with "
+            "* and ? as in a shell: layer.1[01].attention.");
+    v.field("load", self.load,
+            "strict: the weights are those of the whole backbone. partial: "
+            "what fits is loaded, the rest stays random; both are listed.");
     v.field("mean", self.mean,
             "Subtracted from the red, green and blue values (0 to 1). Those of "
             "ImageNet, which published weights were trained with.",

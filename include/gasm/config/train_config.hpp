@@ -16,6 +16,12 @@ constexpr auto choices(Precision) {
                     Choice{Precision::fp16, "fp16"}};
 }
 
+enum class ActivationCheckpointing { none, blocks };
+constexpr auto choices(ActivationCheckpointing) {
+  return std::array{Choice{ActivationCheckpointing::none, "none"},
+                    Choice{ActivationCheckpointing::blocks, "blocks"}};
+}
+
 struct EarlyStopConfig {
   int patience = 0;
   double min_delta = 0.0;
@@ -39,6 +45,8 @@ struct TrainConfig {
   int global_batch = 64;
   int micro_batch = 16;
   Precision precision = Precision::fp32;
+  ActivationCheckpointing activation_checkpointing =
+      ActivationCheckpointing::none;
   double eval_every_epochs = 1.0;
   EarlyStopConfig early_stop;
   double ema = 0.0;
@@ -60,7 +68,12 @@ struct TrainConfig {
             "Clips that go through the model at once: the unit of batch "
             "statistics and of random numbers.",
             between(1, 1 << 20));
-    v.field("precision", self.precision, "Number format of the arithmetic.");
+    v.field("precision", self.precision,
+            "Number format of matrix products and convolutions; parameters, "
+            "sums and norms stay in fp32. fp16 scales the loss.");
+    v.field("activation_checkpointing", self.activation_checkpointing,
+            "blocks: the inside of a block is computed again in the backward "
+            "pass, which saves memory and costs time. Same numbers.");
     v.field("eval_every_epochs", self.eval_every_epochs,
             "Epochs between evaluations; 0: only at the end.", between(0, 1e6));
     v.section("early_stop", self.early_stop, "Ending before the last epoch.");

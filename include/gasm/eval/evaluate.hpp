@@ -10,6 +10,7 @@
 #include "gasm/comm/collective.hpp"
 #include "gasm/comm/communicator.hpp"
 #include "gasm/config/eval_config.hpp"
+#include "gasm/config/train_config.hpp"
 #include "gasm/data/batch_loader.hpp"
 #include "gasm/models/video_model.hpp"
 
@@ -48,6 +49,7 @@ Interval wilson_interval(double share, std::int64_t num);
 struct EvalOptions {
   int micro_batch = 16;  ///< samples, each with all of its views
   int num_threads = 1;
+  Precision precision = Precision::fp32;
   ViewAverage average = ViewAverage::softmax;  ///< over the loader's views
   /// Told after each of this rank's micro-batches.
   std::function<void(std::int64_t done, std::int64_t total)> on_progress = {};

@@ -15,8 +15,8 @@ namespace gasm {
 /// is one micro-batch, and records them; it never touches the running ones.
 /// The trainer averages what all micro-batches of the step recorded, on any
 /// rank, and applies the momentum once (apply_running_update). Hence the
-/// number of ranks never changes the result. In evaluation forward()
-/// normalises with the running statistics.
+/// number of ranks never changes the result. In evaluation, and always once
+/// frozen, forward() normalises with the running statistics.
 ///
 /// Names: weight, bias, running_mean, running_var [C], num_batches_tracked
 /// (i64 scalar, counts steps), as torch.nn.BatchNorm's.

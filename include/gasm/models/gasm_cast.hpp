@@ -10,6 +10,7 @@
 #include "gasm/config/fusion_spec.hpp"
 #include "gasm/models/cross_attention.hpp"
 #include "gasm/models/fusion_layers.hpp"
+#include "gasm/models/recompute.hpp"
 #include "gasm/models/stream.hpp"
 #include "gasm/models/trace.hpp"
 
@@ -35,6 +36,7 @@ class GasmCast : public torch::nn::Module {
                      Trace* trace = nullptr);
 
   FusionSpec const& spec() const { return spec_; }
+  void set_activations(Activations activations);
   /// The streams, for their statistics; null where the kind has none.
   std::shared_ptr<Stream> semantic() const { return semantic_; }
   std::shared_ptr<Stream> motion() const { return motion_; }
@@ -42,9 +44,12 @@ class GasmCast : public torch::nn::Module {
  private:
   void build_head(std::int64_t dim_semantic, std::int64_t dim_motion);
   void build_fusion(std::int64_t dim_semantic, std::int64_t dim_motion);
+  TokenPair run_layer(FusionLayer& layer, TokenPair const& tokens,
+                      TraceScope const& trace);
   at::Tensor pool(at::Tensor const& tokens, std::int64_t steps) const;
 
   FusionSpec spec_;
+  Activations activations_ = Activations::kept;
   std::shared_ptr<Stream> semantic_, motion_;
   std::vector<std::shared_ptr<FusionLayer>> fusion_;
   torch::nn::LayerNorm norm_s_{nullptr}, norm_m_{nullptr};

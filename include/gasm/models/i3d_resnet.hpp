@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "gasm/config/motion_config.hpp"
+#include "gasm/models/recompute.hpp"
 
 namespace gasm {
 
@@ -86,11 +87,14 @@ class I3dResNet : public torch::nn::Module {
   I3dTaps forward_taps(at::Tensor const& clips);
 
   I3dOptions const& options() const { return options_; }
+  void set_activations(Activations activations) { activations_ = activations; }
 
  private:
   at::Tensor pool_time(at::Tensor const& x) const;
+  at::Tensor run_stage(std::size_t i, at::Tensor const& x);
 
   I3dOptions options_;
+  Activations activations_ = Activations::kept;
   std::shared_ptr<I3dStem> stem_;
   std::vector<std::shared_ptr<I3dResStage>> stages_;
   std::shared_ptr<I3dHead> head_;

@@ -33,11 +33,15 @@ struct PartSummary {
   double macs = 0.0;  ///< of one clip, forward
 };
 
-/// semantic_backbone, motion_backbone (where built), gasm_cast, total.
+/// semantic_backbone, motion_backbone, gasm_cast, total. A backbone that is
+/// not built, because its features are read, counts with its parameters, which
+/// are frozen, and no work.
 std::vector<PartSummary> describe(VideoModel& model);
 
 /// One line a part: "gasm_cast  14,350,000 parameters (14,350,000
-/// trainable), 1.23 GMAC a clip".
+/// trainable), 1.23 GMAC a clip". And which share of the parameters is frozen,
+/// against what the design aims at: at least 85 %, and fewer than 20 million
+/// that learn.
 std::string summary_text(std::vector<PartSummary> const& parts);
 
 enum class WeightDecay { off, on };

@@ -9,6 +9,7 @@
 
 #include "gasm/models/batch_norm.hpp"
 #include "gasm/models/graph_attention.hpp"
+#include "gasm/models/recompute.hpp"
 #include "gasm/models/trace.hpp"
 
 namespace gasm {
@@ -39,11 +40,13 @@ class Stream : public torch::nn::Module {
   /// With standardise = fixed (asserted): the statistics, [D_in] each.
   void set_statistics(at::Tensor const& mean, at::Tensor const& std);
   at::Tensor forward(at::Tensor const& x, TraceScope const& trace);
+  void set_activations(Activations activations) { activations_ = activations; }
 
  private:
   at::Tensor standardise(at::Tensor const& x);
 
   GraphAxis axis_;
+  Activations activations_ = Activations::kept;
   std::shared_ptr<BatchNorm> standard_;
   at::Tensor mean_, std_;
   torch::nn::Linear input_{nullptr};

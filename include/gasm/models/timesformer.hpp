@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "gasm/models/named_tensors.hpp"
+#include "gasm/models/recompute.hpp"
 
 namespace gasm {
 
@@ -78,6 +79,7 @@ class Timesformer : public torch::nn::Module {
   TimesformerTokens forward(at::Tensor const& clips);
 
   TimesformerOptions const& options() const { return options_; }
+  void set_activations(Activations activations) { activations_ = activations; }
 
  private:
   at::Tensor embed(at::Tensor const& clips);
@@ -88,6 +90,7 @@ class Timesformer : public torch::nn::Module {
   std::vector<std::shared_ptr<TimesformerBlock>> layers_;
   torch::nn::LayerNorm norm_{nullptr};
   torch::nn::Linear classifier_{nullptr};
+  Activations activations_ = Activations::kept;
 };
 
 /// Tensors under the names above, with embeddings.position_embeddings and

@@ -31,6 +31,8 @@ class TraceScope {
   TraceScope below(std::string const& name) const {
     return trace_ ? TraceScope(trace_, prefix_ + name + ".") : TraceScope();
   }
+  /// Whether anybody asked.
+  explicit operator bool() const { return trace_ != nullptr; }
   void record(char const* name, at::Tensor const& value) const {
     if (trace_) (*trace_)[prefix_ + name] = value.detach();
   }

@@ -21,6 +21,11 @@ struct StreamFeatures {
   at::Tensor motion;    ///< [B, M, P, Dm]
 };
 
+/// Parameters of the backbones that a model is not built with.
+struct AbsentParameters {
+  std::int64_t semantic = 0, motion = 0;
+};
+
 /// Whether a model has its backbones, or is fed what they made.
 enum class Backbones { built, absent };
 
@@ -31,7 +36,7 @@ enum class Backbones { built, absent };
 /// specification's names below it). The fusion kinds `semantic` and `motion`
 /// build only their own backbone. A backbone with `train: none` takes no
 /// gradient, and runs in evaluation mode and without autograd whatever train()
-/// says.
+/// says; of one with `train: some` autograd sees what learns and what follows.
 class VideoModel : public torch::nn::Module {
  public:
   /// Throws an Error that names the key if the configuration does not fit
@@ -50,6 +55,9 @@ class VideoModel : public torch::nn::Module {
 
   void train(bool on = true) override;
 
+  /// Of every block of the backbones and of the fusion.
+  void set_activations(Activations activations);
+
   ModelConfig const& config() const { return config_; }
   FusionSpec const& spec() const { return cast_->spec(); }
   /// Null where not built; of the motion backbone, what its kind is not.
@@ -58,6 +66,7 @@ class VideoModel : public torch::nn::Module {
   std::shared_ptr<Vit> motion_vit() const { return motion_vit_; }
   bool has_backbones() const { return semantic_ || motion_ || motion_vit_; }
   std::shared_ptr<GasmCast> fusion() const { return cast_; }
+  AbsentParameters const& absent() const { return absent_; }
 
  private:
   at::Tensor semantic_features(at::Tensor const& clips);
@@ -66,6 +75,7 @@ class VideoModel : public torch::nn::Module {
 
   ModelConfig config_;
   std::int64_t clip_frames_;
+  AbsentParameters absent_;
   std::shared_ptr<Vit> semantic_;
   std::shared_ptr<I3dResNet> motion_;
   std::shared_ptr<Vit> motion_vit_;

@@ -12,6 +12,7 @@
 #include "gasm/config/backbone_config.hpp"
 #include "gasm/config/motion_config.hpp"
 #include "gasm/config/semantic_config.hpp"
+#include "gasm/models/recompute.hpp"
 
 namespace gasm {
 
@@ -123,12 +124,14 @@ class Vit : public torch::nn::Module {
   void set_position_rules(PositionRules const& rules) {
     options_.rules = rules;
   }
+  void set_activations(Activations activations) { activations_ = activations; }
 
  private:
   at::Tensor patch_map(at::Tensor const& pixels);
   at::Tensor embed(at::Tensor const& map);
 
   VitOptions options_;
+  Activations activations_ = Activations::kept;
   at::Tensor cls_token_, register_tokens_, position_embeddings_;
   torch::nn::Conv2d image_patches_{nullptr};
   torch::nn::Conv3d clip_patches_{nullptr};

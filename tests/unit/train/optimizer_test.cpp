@@ -104,18 +104,21 @@ TEST(GradientSumTest, IsTheGradientOfTheWholeBatch) {
       {loss_sum(0, 7) / 7}, {infos[0].parameter, infos[1].parameter});
   auto const mean_loss = loss_sum(0, 7).item<double>() / 7;
 
-  GradientSum sums(infos, {});
   auto const collective = make_self_collective();
-  sums.begin_step(3, 7, 0, 3);
-  sums.add_micro_batch(loss_sum(0, 2), {.num_clips = 2, .num_top1 = 1});
-  sums.add_micro_batch(loss_sum(2, 4), {.num_clips = 2, .num_bad = 1});
-  sums.add_micro_batch(loss_sum(4, 7),
-                       {.num_clips = 3, .num_top1 = 2, .num_bad = 2});
-  auto const result = sums.finish_step(*collective);
-  EXPECT_NEAR(result.loss, mean_loss, 1e-6);
-  EXPECT_NEAR(result.top1, 3.0 / 7, 1e-7);
-  for (std::size_t i = 0; i < 2; ++i)
-    EXPECT_TRUE(at::allclose(sums.gradients()[i], expected[i], 1e-5, 1e-6));
+  // A power of two comes out again as if it had not been there.
+  for (double const scale : {1.0, 4096.0}) {
+    GradientSum sums(infos, {});
+    sums.begin_step(3, 7, 0, 3, scale);
+    sums.add_micro_batch(loss_sum(0, 2), {.num_clips = 2, .num_top1 = 1});
+    sums.add_micro_batch(loss_sum(2, 4), {.num_clips = 2, .num_bad = 1});
+    sums.add_micro_batch(loss_sum(4, 7),
+                         {.num_clips = 3, .num_top1 = 2, .num_bad = 2});
+    auto const result = sums.finish_step(*collective);
+    EXPECT_NEAR(result.loss, mean_loss, 1e-6);
+    EXPECT_NEAR(result.top1, 3.0 / 7, 1e-7);
+    for (std::size_t i = 0; i < 2; ++i)
+      EXPECT_TRUE(at::allclose(sums.gradients()[i], expected[i], 1e-5, 1e-6));
+  }
 }
 
 TEST(GradientSumTest, BatchStatisticsAreWeightedByClips) {
@@ -128,7 +131,7 @@ TEST(GradientSumTest, BatchStatisticsAreWeightedByClips) {
   norm.train();
   auto const a = at::randn({4, 2});
   auto const b = at::randn({2, 2});
-  sums.begin_step(2, 6, 0, 2);
+  sums.begin_step(2, 6, 0, 2, 1.0);
   sums.add_micro_batch(norm.forward(a).sum(), {.num_clips = 4});
   sums.add_micro_batch(norm.forward(b).sum(), {.num_clips = 2});
   sums.finish_step(*make_self_collective());

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loss_scale.hpp"
+
+#include <algorithm>
+
+namespace gasm {
+
+LossScale first_loss_scale(bool is_scaled) {
+  return {.value = is_scaled ? 65536.0 : 1.0};
+}
+
+LossScale next_loss_scale(LossScale const& scale, bool was_finite) {
+  constexpr std::int64_t kPatience_steps = 2000;
+  constexpr double kMost = 16777216.0;
+  if (!was_finite) return {.value = scale.value / 2};
+  if (scale.steps_since_change + 1 < kPatience_steps)
+    return {scale.value, scale.steps_since_change + 1};
+  return {.value = std::min(2 * scale.value, kMost)};
+}
+
+}  // namespace gasm
