@@ -39,6 +39,7 @@ constexpr std::array kCommands = {
     Command{"weights inspect", "show what a file of weights holds",
             run_weights_inspect},
     Command{"bench decode", "measure decoding speed", run_bench_decode},
+    Command{"bench model", "measure what a model costs", run_bench_model},
     Command{"bench store", "measure how fast a store becomes batches",
             run_bench_store},
     Command{"doctor", "show what build and machine can do", run_doctor},

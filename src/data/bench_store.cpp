@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "gasm/base/clock.hpp"
+#include "gasm/base/median.hpp"
 #include "gasm/base/memory_use.hpp"
 #include "gasm/comm/agree.hpp"
 #include "gasm/comm/communicator.hpp"
@@ -24,13 +25,6 @@ namespace {
 
 constexpr std::size_t kRawPieceBytes = std::size_t{16} << 20;
 constexpr std::uint64_t kSeed = 0;
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  auto const middle = values.size() / 2;
-  return values.size() % 2 == 1 ? values[middle]
-                                : (values[middle - 1] + values[middle]) / 2;
-}
 
 double gb_per_s(std::uint64_t num_bytes, double seconds) {
   return static_cast<double>(num_bytes) * 1e-9 / std::max(seconds, 1e-9);

@@ -111,12 +111,7 @@ TensorMap run_i3d(BackboneConfig const& config, TensorMap const& tensors,
 TensorMap run_timesformer(BackboneConfig const& config,
                           TensorMap const& tensors, at::Tensor const& clip,
                           std::string const& source) {
-  TimesformerOptions options;
-  options.width = *config.dim;
-  options.depth = *config.depth;
-  options.heads = *config.heads;
-  options.ffn_width = *config.hidden;
-  options.patch_px = *config.patch;
+  TimesformerOptions options = timesformer_options(config);
   options.num_frames = clip.size(2);
   options.image_height_px = clip.size(3);
   options.image_width_px = clip.size(4);

@@ -112,6 +112,17 @@ void check_options(TimesformerOptions const& o) {
 
 }  // namespace
 
+TimesformerOptions timesformer_options(BackboneConfig const& config) {
+  TimesformerOptions options;
+  options.width = *config.dim;
+  options.depth = *config.depth;
+  options.heads = *config.heads;
+  options.ffn_width = *config.hidden;
+  options.patch_px = *config.patch;
+  if (config.num_classes) options.num_classes = *config.num_classes;
+  return options;
+}
+
 class TimesformerBlock : public torch::nn::Module {
  public:
   TimesformerBlock(TimesformerOptions const& options, double drop)

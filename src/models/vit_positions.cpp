@@ -84,6 +84,7 @@ at::Tensor rotate_patches(at::Tensor const& x, RopeTable const& table) {
   at::Tensor const turned = tokens.narrow(3, 0, channels);
   at::Tensor rotated =
       turned * table.cos + rotated_pairs(turned, table.pairs) * table.sin;
+  rotated = rotated.to(x.scalar_type());  // angles are exact, the result not
   if (channels < x.size(3))
     rotated =
         at::cat({rotated, tokens.narrow(3, channels, x.size(3) - channels)}, 3);

@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "gasm/config/backbone_config.hpp"
 #include "gasm/models/named_tensors.hpp"
 #include "gasm/models/recompute.hpp"
 
@@ -39,6 +40,9 @@ struct TimesformerTokens {
                        ///< with its T frames in order
   at::Tensor logits;   ///< [B, K]; undefined without a classifier
 };
+
+/// The sizes of a configuration of that kind, with_sizes.
+TimesformerOptions timesformer_options(BackboneConfig const& config);
 
 class TimesformerBlock;
 
