@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "gasm/data/micro_batch.hpp"
-#include "gasm/models/video_model.hpp"
+#include "gasm/models/recogniser.hpp"
 
 namespace gasm {
 namespace {
@@ -25,12 +25,12 @@ at::Tensor in_fp32(at::Tensor const& features) {
 
 }  // namespace
 
-at::Tensor forward_batch(VideoModel& model, MicroBatch const& batch) {
+at::Tensor forward_batch(Recogniser& model, MicroBatch const& batch) {
   if (batch.clips.defined()) return model.forward(batch.clips);
   return model.fuse({in_fp32(batch.semantic), in_fp32(batch.motion)});
 }
 
-at::Tensor forward_views(VideoModel& model, MicroBatch const& batch) {
+at::Tensor forward_views(Recogniser& model, MicroBatch const& batch) {
   if (batch.num_views == 1) return forward_batch(model, batch);
   std::vector<at::Tensor> logits;
   for (std::int64_t v = 0; v < batch.num_views; ++v) {

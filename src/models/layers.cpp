@@ -51,4 +51,9 @@ at::Tensor register_constant(torch::nn::Module& module, char const* name,
   return module.register_buffer(std::string("~") + name, std::move(value));
 }
 
+void freeze(torch::nn::Module& module) {
+  for (at::Tensor& parameter : module.parameters())
+    parameter.set_requires_grad(false);
+}
+
 }  // namespace gasm

@@ -45,4 +45,7 @@ torch::nn::LayerNorm make_layer_norm(std::int64_t dim, double eps = 1e-5);
 at::Tensor register_constant(torch::nn::Module& module, char const* name,
                              at::Tensor value);
 
+/// No parameter of the module takes a gradient any more.
+void freeze(torch::nn::Module& module);
+
 }  // namespace gasm
