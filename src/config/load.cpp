@@ -95,8 +95,16 @@ RunConfig read_resolved(Documents& documents) {
   file.model.motion.kind = first.model.motion.kind;
   file.model.motion.vit.preset = first.model.motion.vit.preset;
   file.model.motion = with_preset_sizes(file.model.motion);
+  file.model.timesformer.preset = first.model.timesformer.preset;
+  file.model.timesformer = with_preset_sizes(file.model.timesformer);
+  file.model.cast.preset = first.model.cast.preset;
+  file.model.cast = with_preset_sizes(file.model.cast);
   documents.read(file);
   auto const& model = file.model;
+  refuse_contradictions(documents, model.timesformer, "model.timesformer",
+                        "preset", to_word(model.timesformer.preset));
+  refuse_contradictions(documents, model.cast, "model.cast", "preset",
+                        to_word(model.cast.preset));
   refuse_contradictions(documents, model.semantic, "model.semantic", "preset",
                         to_word(model.semantic.preset));
   bool const is_preset_vit =

@@ -248,4 +248,36 @@ MotionConfig with_preset_sizes(MotionConfig config) {
   return config;
 }
 
+namespace {
+
+template <class Config>
+Config with_published_sizes(Config config) {
+  if (config.preset == VitPreset::custom) return config;
+  auto const sizes = sizes_of(config.preset);
+  config.width = sizes.width;
+  config.depth = sizes.depth;
+  config.heads = sizes.heads;
+  config.ffn_hidden = sizes.hidden;
+  config.patch = sizes.patch;
+  return config;
+}
+
+}  // namespace
+
+TimesformerConfig with_preset_sizes(TimesformerConfig config) {
+  return with_published_sizes(std::move(config));
+}
+
+CastConfig with_preset_sizes(CastConfig config) {
+  return with_published_sizes(std::move(config));
+}
+
+int adapter_width(CastConfig const& config) {
+  return static_cast<int>(config.width * config.adapter_ratio);
+}
+
+int bottleneck_width(CastConfig const& config) {
+  return static_cast<int>(config.width * config.bottleneck_ratio);
+}
+
 }  // namespace gasm

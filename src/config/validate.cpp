@@ -7,24 +7,18 @@
 
 #include "gasm/base/error.hpp"
 #include "gasm/config/load.hpp"
+#include "refuse.hpp"
 
 namespace gasm {
 namespace config_detail {
-namespace {
-
-template <class... Args>
-void refuse_if(bool is_wrong, Locate const& locate, std::string_view path,
-               fmt::format_string<Args...> text, Args&&... args) {
-  if (!is_wrong) return;
-  throw usage_error("{}{} {}", locate(path), path,
-                    fmt::format(text, std::forward<Args>(args)...));
-}
 
 void check_divides(Locate const& locate, std::string_view path, int heads,
                    std::string_view width_path, int width) {
   refuse_if(width % heads != 0, locate, path,
             "is {} and does not divide {} ({}).", heads, width_path, width);
 }
+
+namespace {
 
 void check_odd(Locate const& locate, std::string_view path, int kernel) {
   refuse_if(kernel % 2 == 0, locate, path, "holds {} (a kernel is odd).",
@@ -222,7 +216,7 @@ void check_views(RunConfig const& config, Locate const& locate) {
 
 void check_augment(RunConfig const& config, Locate const& locate) {
   auto const& augment = config.data.augment;
-  auto const& resolution = config.model.semantic.resolution;
+  auto const resolution = input_resolution(config.model);
   refuse_if(augment.short_side_min_px > augment.short_side_max_px, locate,
             "data.augment.short_side_min_px",
             "is {}, above short_side_max_px ({}).", augment.short_side_min_px,
@@ -231,9 +225,11 @@ void check_augment(RunConfig const& config, Locate const& locate) {
   refuse_if(augment.crop == CropKind::short_side &&
                 augment.short_side_min_px < longer_px,
             locate, "data.augment.short_side_min_px",
-            "is {}, below the clip's {} px (model.semantic.resolution). Try "
-            "{}.",
-            augment.short_side_min_px, longer_px, longer_px);
+            "is {}, below the clip's {} px (model.{}.resolution). Try {}.",
+            augment.short_side_min_px, longer_px,
+            config.model.kind == ModelKind::fusion ? "semantic"
+                                                   : to_word(config.model.kind),
+            longer_px);
   auto const& erase = augment.erase;
   refuse_if(erase.area_min > erase.area_max, locate,
             "data.augment.erase.area_min", "is {}, above area_max ({}).",
@@ -253,6 +249,7 @@ void check_data(RunConfig const& config, Locate const& locate) {
   refuse_if(augment.ratio_min > augment.ratio_max, locate,
             "data.augment.ratio_min", "is {}, above ratio_max ({}).",
             augment.ratio_min, augment.ratio_max);
+  if (config.model.kind != ModelKind::fusion) return;
   int const num_frames = config.data.sampling.frames;
   if (config.model.fusion.kind != FusionKind::motion)
     refuse_if(config.model.semantic.frames.back() >= num_frames, locate,
@@ -270,7 +267,9 @@ void check_data(RunConfig const& config, Locate const& locate) {
 }
 
 void check_features(RunConfig const& config, Locate const& locate) {
-  if (config.data.source != DataSource::features) return;
+  if (config.data.source != DataSource::features ||
+      config.model.kind != ModelKind::fusion)
+    return;
   auto const check_backbone = [&](std::string_view path,
                                   BackboneTraining train) {
     refuse_if(train != BackboneTraining::none, locate, path,
@@ -318,6 +317,21 @@ void check_train(RunConfig const& config, Locate const& locate) {
             name);
 }
 
+void check_optim(RunConfig const& config, Locate const& locate) {
+  auto const& optim = config.optim;
+  auto const& borders = optim.step_epochs;
+  refuse_if(optim.schedule == ScheduleKind::step && borders.empty(), locate,
+            "optim.step_epochs",
+            "is empty, but optim.schedule is step. Try [10, 15].");
+  refuse_if(optim.schedule != ScheduleKind::step && !borders.empty(), locate,
+            "optim.step_epochs",
+            "is set, but optim.schedule is {}. Try optim.schedule: step.",
+            to_word(optim.schedule));
+  refuse_if(std::ranges::adjacent_find(borders, std::greater_equal<>()) !=
+                borders.end(),
+            locate, "optim.step_epochs", "is not ascending.");
+}
+
 void check_available(RunConfig const& config, Locate const& locate) {
   auto const refuse = [&](bool is_asked, std::string_view path,
                           std::string_view value, std::string_view try_this) {
@@ -342,6 +356,7 @@ Locate after_name(std::string const& name) {
 }  // namespace
 
 void check(ModelConfig const& config, Locate const& locate) {
+  if (config.kind != ModelKind::fusion) return check_baseline(config, locate);
   auto const kind = config.fusion.kind;
   if (kind != FusionKind::motion) check_semantic(config.semantic, locate);
   if (kind != FusionKind::semantic) check_motion(config, locate);
@@ -350,11 +365,13 @@ void check(ModelConfig const& config, Locate const& locate) {
 
 void check(RunConfig const& config, Locate const& locate) {
   check(config.model, locate);
+  check_baseline(config, locate);
   check_data(config, locate);
   check_sampling(config, locate);
   check_augment(config, locate);
   check_views(config, locate);
   check_features(config, locate);
+  check_optim(config, locate);
   check_train(config, locate);
   check_available(config, locate);
 }

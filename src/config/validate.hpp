@@ -17,4 +17,8 @@ void check(RunConfig const& config, Locate const& locate);
 void check(ModelConfig const& config, Locate const& locate);
 void check(FusionSpec const& spec, Locate const& locate);
 
+/// What model.kind: timesformer and cast need; nothing for fusion.
+void check_baseline(ModelConfig const& config, Locate const& locate);
+void check_baseline(RunConfig const& config, Locate const& locate);
+
 }  // namespace gasm::config_detail

@@ -63,7 +63,7 @@ std::span<std::uint8_t> frame_scratch(std::size_t num_bytes) {
 ClipLoaderOptions clip_loader_options(RunConfig const& config,
                                       ClipStore const& store, SampleMode mode,
                                       TestViews views) {
-  auto const resolution = config.model.semantic.resolution;
+  auto const resolution = input_resolution(config.model);
   ClipLoaderOptions options;
   options.mode = mode;
   options.sampling = config.data.sampling;

@@ -120,7 +120,7 @@ at::Tensor average_views(at::Tensor const& logits, std::int64_t num_views,
 }
 
 EvalResult evaluate(Communicator const& comm, Collective& collective,
-                    VideoModel& model, BatchLoader const& loader,
+                    Recogniser& model, BatchLoader const& loader,
                     std::int64_t num_clips, int num_classes,
                     EvalOptions const& options) {
   // One "step" that holds every clip; its micro-batches are the leaves.

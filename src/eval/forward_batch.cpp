@@ -6,7 +6,7 @@
 
 #include "gasm/data/micro_batch.hpp"
 #include "gasm/models/autocast.hpp"
-#include "gasm/models/video_model.hpp"
+#include "gasm/models/recogniser.hpp"
 
 namespace gasm {
 namespace {
@@ -29,20 +29,20 @@ at::Device device_of(MicroBatch const& batch) {
   return (batch.semantic.defined() ? batch.semantic : batch.motion).device();
 }
 
-at::Tensor logits_of(VideoModel& model, MicroBatch const& batch) {
+at::Tensor logits_of(Recogniser& model, MicroBatch const& batch) {
   if (batch.clips.defined()) return model.forward(batch.clips);
   return model.fuse({in_fp32(batch.semantic), in_fp32(batch.motion)});
 }
 
 }  // namespace
 
-at::Tensor forward_batch(VideoModel& model, MicroBatch const& batch,
+at::Tensor forward_batch(Recogniser& model, MicroBatch const& batch,
                          Precision precision) {
   AutocastGuard const autocast(autocast_of(precision, device_of(batch).type()));
   return logits_of(model, batch).to(at::kFloat);
 }
 
-at::Tensor forward_views(VideoModel& model, MicroBatch const& batch,
+at::Tensor forward_views(Recogniser& model, MicroBatch const& batch,
                          Precision precision) {
   if (batch.num_views == 1) return forward_batch(model, batch, precision);
   std::vector<at::Tensor> logits;

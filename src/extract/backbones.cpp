@@ -4,16 +4,17 @@
 #include <fmt/ranges.h>
 #include <torch/torch.h>
 
+#include "backbone_weights.hpp"
 #include "gasm/base/log.hpp"
 #include "gasm/ckpt/weights.hpp"
 #include "gasm/config/run_config.hpp"
+#include "gasm/models/cast.hpp"
 #include "gasm/models/load_report.hpp"
 #include "gasm/models/named_tensors.hpp"
+#include "gasm/models/timesformer_model.hpp"
 #include "gasm/models/video_model.hpp"
-#include "gasm/models/weight_names.hpp"
 
 namespace gasm {
-namespace {
 
 BackboneWeights read_renamed(BackboneKind kind, std::string const& path) {
   auto const file = value_or_throw(read_weights(path));
@@ -40,6 +41,8 @@ void load_backbone(torch::nn::Module& backbone, TensorMap const& tensors,
   log_info("{}: all {} tensors loaded", path, tensors.size());
 }
 
+namespace {
+
 void load_semantic(SemanticConfig const& config, Vit& vit) {
   auto const weights =
       read_renamed(backbone_kind(config.kind), *config.weights);
@@ -49,9 +52,7 @@ void load_semantic(SemanticConfig const& config, Vit& vit) {
                                         config.position_resize));
 }
 
-}  // namespace
-
-void load_pretrained(RunConfig const& config, VideoModel& model) {
+void load_streams(RunConfig const& config, VideoModel& model) {
   auto const& semantic = config.model.semantic;
   if (semantic.weights && model.semantic_backbone())
     load_semantic(semantic, *model.semantic_backbone());
@@ -71,6 +72,17 @@ void load_pretrained(RunConfig const& config, VideoModel& model) {
             num_stages),
         motion.load, *motion.weights);
   }
+}
+
+}  // namespace
+
+void load_pretrained(RunConfig const& config, Recogniser& model) {
+  if (auto* const video = dynamic_cast<VideoModel*>(&model))
+    return load_streams(config, *video);
+  if (auto* const timesformer = dynamic_cast<TimesformerModel*>(&model))
+    return load_timesformer(config.model.timesformer, *timesformer);
+  if (auto* const cast = dynamic_cast<Cast*>(&model))
+    return load_cast(config.model.cast, *cast);
 }
 
 }  // namespace gasm

@@ -71,6 +71,11 @@ bool is_read(std::string const& key, FusionKind kind) {
 }  // namespace
 
 std::string feature_recipe(RunConfig const& config, FeatureViews views) {
+  if (config.model.kind != ModelKind::fusion)
+    throw usage_error(
+        "model.kind is {}, which keeps no features between backbones and head. "
+        "Try model.kind: fusion",
+        to_word(config.model.kind));
   std::string recipe;
   for (auto const& [key, value] : list_values(config))
     if (decides(key, config, views)) recipe += key + ": " + value + "\n";

@@ -8,7 +8,7 @@
 
 #include "gasm/base/error.hpp"
 #include "gasm/models/gasm_cast.hpp"
-#include "gasm/models/video_model.hpp"
+#include "gasm/models/recogniser.hpp"
 
 namespace gasm {
 namespace {
@@ -48,16 +48,24 @@ TensorMap collect_outputs(at::Tensor const& logits, Trace const& trace) {
   return outputs;
 }
 
+/// Where the number of classes can be read.
+std::vector<char const*> head_names(ModelKind kind) {
+  if (kind == ModelKind::timesformer) return {"timesformer.classifier.bias"};
+  if (kind == ModelKind::cast) return {"head.bias"};
+  return {"gasm_cast.head.bias", "gasm_cast.head_s.bias"};
+}
+
 std::int64_t num_classes_of(ModelConfig const& config,
                             TensorMap const& weights) {
   if (config.num_classes) return *config.num_classes;
-  for (char const* name : {"gasm_cast.head.bias", "gasm_cast.head_s.bias"})
+  for (char const* name : head_names(config.kind))
     if (auto const head = weights.find(name);
         head != weights.end() && head->second.dim() == 1)
       return head->second.size(0);
   throw error(
       "the number of classes is unknown (model.num_classes is null and the "
-      "weights hold no gasm_cast.head.bias). Try --set model.num_classes=N");
+      "weights hold no {}). Try --set model.num_classes=N",
+      head_names(config.kind).front());
 }
 
 }  // namespace
@@ -84,12 +92,13 @@ TensorMap run_forward(ModelConfig const& config, TensorMap const& weights,
         "the input clips {}, but must be [B, T, H, W, 3]",
         clips.defined() ? "has shape " + shape_text(clips) : "is missing");
   at::NoGradGuard const no_grad;
-  VideoModel model(config, clips.size(1), num_classes_of(config, weights));
-  load_named_tensors(model, weights, source);
-  model.eval();
+  auto const model =
+      build_recogniser(config, clips.size(1), num_classes_of(config, weights));
+  load_named_tensors(*model, weights, source);
+  model->eval();
   Trace trace;
   at::Tensor const logits =
-      model.forward(clips.permute({0, 1, 4, 2, 3}), &trace);
+      model->forward(clips.permute({0, 1, 4, 2, 3}), &trace);
   return collect_outputs(logits, trace);
 }
 

@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <utility>
 
 #include "gasm/models/named_tensors.hpp"
 
@@ -66,16 +68,17 @@ double width_of(int common, int own, int dim_in) {
   return common ? common : own ? own : dim_in;
 }
 
-PartSummary summarise(std::string name, torch::nn::Module const& module,
-                      double macs) {
-  PartSummary part;
-  part.name = std::move(name);
-  part.macs = macs;
-  for (at::Tensor const& parameter : module.parameters()) {
-    part.parameters += parameter.numel();
-    if (parameter.requires_grad()) part.trainable += parameter.numel();
-  }
-  return part;
+ModelPart part_of(std::string const& name) {
+  constexpr std::array kPrefixes = {
+      std::pair{"timesformer.classifier.", ModelPart::fusion},
+      std::pair{"timesformer.", ModelPart::timesformer},
+      std::pair{"semantic_backbone.", ModelPart::semantic_backbone},
+      std::pair{"motion_backbone.", ModelPart::motion_backbone},
+      std::pair{"clip.", ModelPart::clip},
+      std::pair{"videomae.", ModelPart::videomae}};
+  for (auto const& [prefix, part] : kPrefixes)
+    if (name.starts_with(prefix)) return part;
+  return ModelPart::fusion;
 }
 
 /// How much is frozen, and how that is against the aims.
@@ -147,6 +150,23 @@ double i3d_macs(I3dOptions const& options, Size3 const& clip) {
   return macs;
 }
 
+double cast_macs(CastConfig const& config, std::int64_t num_frames,
+                 std::int64_t num_classes) {
+  double const d = config.width, a = adapter_width(config);
+  double const r = bottleneck_width(config), frames = real(num_frames) / 2.0;
+  double const places = real(config.resolution.height / config.patch) *
+                        real(config.resolution.width / config.patch);
+  double const patches = frames * places;
+  double const tokens = 2.0 * patches + frames;  // of both streams, with CLS
+  // Two adapters and the two sides of the bottleneck on every token.
+  double const narrow = tokens * (4.0 * d * a + 2.0 * d * r);
+  // Each direction: four square matrices, and two products in its windows.
+  double const cross =
+      2.0 * 4.0 * patches * r * r + 2.0 * patches * (frames + places) * r;
+  return real(config.depth) * (narrow + cross) + 4.0 * d * a +
+         d * real(num_classes);
+}
+
 double timesformer_macs(TimesformerOptions const& options, Size3 const& clip) {
   double const p = real(options.patch_px), d = real(options.width);
   double const places =
@@ -185,30 +205,8 @@ double fusion_macs(FusionSpec const& spec) {
   return macs;
 }
 
-std::vector<PartSummary> describe(VideoModel& model) {
-  SemanticConfig const& semantic = model.config().semantic;
-  std::int64_t const h = semantic.resolution.height;
-  std::int64_t const w = semantic.resolution.width;
-  FusionSpec const& spec = model.spec();
-  std::vector<PartSummary> parts;
-  if (auto const vit = model.semantic_backbone())
-    parts.push_back(summarise("semantic_backbone", *vit,
-                              real(std::ssize(spec.semantic_frames)) *
-                                  vit_macs(vit->options(), h, w)));
-  if (auto const i3d = model.motion_backbone())
-    parts.push_back(
-        summarise("motion_backbone", *i3d,
-                  i3d_macs(i3d->options(), {spec.clip_frames, h, w})));
-  if (auto const vit = model.motion_vit())
-    parts.push_back(
-        summarise("motion_backbone", *vit,
-                  vit_macs(vit->options(), h, w, spec.clip_frames)));
-  auto const [absent_semantic, absent_motion] = model.absent();
-  if (absent_semantic > 0)
-    parts.push_back({"semantic_backbone", absent_semantic, 0, 0.0});
-  if (absent_motion > 0)
-    parts.push_back({"motion_backbone", absent_motion, 0, 0.0});
-  parts.push_back(summarise("gasm_cast", *model.fusion(), fusion_macs(spec)));
+std::vector<PartSummary> describe(Recogniser& model) {
+  std::vector<PartSummary> parts = model.parts();
   PartSummary total;
   total.name = "total";
   for (PartSummary const& part : parts) {
@@ -239,10 +237,7 @@ std::vector<ParameterInfo> parameter_groups(torch::nn::Module const& model) {
     info.parameter = tensor;
     if (tensor.dim() >= 2 && name.ends_with(".weight"))
       info.decay = WeightDecay::on;
-    if (name.starts_with("semantic_backbone."))
-      info.part = ModelPart::semantic_backbone;
-    else if (name.starts_with("motion_backbone."))
-      info.part = ModelPart::motion_backbone;
+    info.part = part_of(name);
     infos.push_back(std::move(info));
   }
   return infos;

@@ -1,40 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gasm/models/video_model.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
-
-#include <fmt/format.h>
 
 #include "gasm/base/error.hpp"
 #include "gasm/models/freezing.hpp"
 #include "gasm/models/layers.hpp"
+#include "gasm/models/model_summary.hpp"
 #include "gasm/models/named_tensors.hpp"
+#include "pixel_map.hpp"
 
 namespace gasm {
 namespace {
-
-/// (byte / 255 - mean) / std as byte * scale + shift.
-struct PixelMap {
-  at::Tensor shift, scale;
-};
-
-PixelMap make_pixel_map(std::array<double, 3> const& mean,
-                        std::array<double, 3> const& std,
-                        at::IntArrayRef shape) {
-  at::Tensor shift = at::empty({3}), scale = at::empty({3});
-  for (std::int64_t c = 0; c < 3; ++c) {
-    auto const i = static_cast<std::size_t>(c);
-    shift[c] = -mean[i] / std[i];
-    scale[c] = 1.0 / (255.0 * std[i]);
-  }
-  return {shift.view(shape), scale.view(shape)};
-}
-
-/// Normalised RGB to the order that the backbone knows; axis 1 is the colour.
-at::Tensor in_order(at::Tensor const& images, ChannelOrder order) {
-  return order == ChannelOrder::bgr ? images.flip(1) : images;
-}
 
 /// Freezes what does not learn; `section` is its place in the configuration.
 template <class Config>
@@ -240,17 +220,10 @@ at::Tensor VideoModel::motion_features(at::Tensor const& clips) {
 }
 
 StreamFeatures VideoModel::extract(at::Tensor const& clips) {
-  Size3 const size = clip_size(config_, clip_frames_);
   if (!has_backbones())
     throw error("clips for a model without backbones. Try features");
-  if (clips.dim() != 5 || clips.size(1) != size[0] || clips.size(2) != 3 ||
-      clips.size(3) != size[1] || clips.size(4) != size[2] ||
-      clips.scalar_type() != at::kByte)
-    throw error(
-        "clips of shape {} and type {} for a model that needs bytes of shape "
-        "[B, {}, 3, {}, {}] (frames and model.semantic.resolution)",
-        shape_text(clips), c10::toString(clips.scalar_type()), size[0], size[1],
-        size[2]);
+  check_clips(clips, clip_frames_, config_.semantic.resolution,
+              "frames and model.semantic.resolution");
   StreamFeatures features;
   if (semantic_)
     features.semantic = run_backbone(config_.semantic.train,
@@ -263,6 +236,32 @@ StreamFeatures VideoModel::extract(at::Tensor const& clips) {
 
 at::Tensor VideoModel::fuse(StreamFeatures const& features, Trace* trace) {
   return cast_->forward(features.semantic, features.motion, trace);
+}
+
+std::vector<PartSummary> VideoModel::parts() {
+  SemanticConfig const& semantic = config_.semantic;
+  std::int64_t const h = semantic.resolution.height;
+  std::int64_t const w = semantic.resolution.width;
+  FusionSpec const& spec = cast_->spec();
+  std::vector<PartSummary> parts;
+  if (auto const& vit = semantic_)
+    parts.push_back(summarise("semantic_backbone", *vit,
+                              static_cast<double>(spec.semantic_frames.size()) *
+                                  vit_macs(vit->options(), h, w)));
+  if (auto const& i3d = motion_)
+    parts.push_back(
+        summarise("motion_backbone", *i3d,
+                  i3d_macs(i3d->options(), {spec.clip_frames, h, w})));
+  if (auto const& vit = motion_vit_)
+    parts.push_back(
+        summarise("motion_backbone", *vit,
+                  vit_macs(vit->options(), h, w, spec.clip_frames)));
+  if (absent_.semantic > 0)
+    parts.push_back({"semantic_backbone", absent_.semantic, 0, 0.0});
+  if (absent_.motion > 0)
+    parts.push_back({"motion_backbone", absent_.motion, 0, 0.0});
+  parts.push_back(summarise("gasm_cast", *cast_, fusion_macs(spec)));
+  return parts;
 }
 
 at::Tensor VideoModel::forward(at::Tensor const& clips, Trace* trace) {

@@ -89,11 +89,17 @@ at::Tensor Vit::embed(at::Tensor const& map) {
   if (options_.positions == VitPositions::learned)
     x = x + resize_positions(position_embeddings_, options_.learned_grid,
                              {map.size(3), map.size(4)}, options_.rules.resize);
-  if (options_.registers == 0) return x;
-  std::int64_t const cls = options_.has_cls ? 1 : 0;
-  return at::cat({x.narrow(1, 0, cls), register_tokens_.expand({batch, -1, -1}),
-                  x.narrow(1, cls, x.size(1) - cls)},
-                 1);
+  if (options_.registers > 0) {
+    std::int64_t const cls = options_.has_cls ? 1 : 0;
+    x = at::cat({x.narrow(1, 0, cls), register_tokens_.expand({batch, -1, -1}),
+                 x.narrow(1, cls, x.size(1) - cls)},
+                1);
+  }
+  return input_norm_ ? input_norm_(x) : x;
+}
+
+at::Tensor Vit::first_tokens(at::Tensor const& pixels) {
+  return embed(patch_map(pixels));
 }
 
 VitTokens Vit::forward(at::Tensor const& pixels) {
@@ -106,7 +112,6 @@ VitTokens Vit::forward(at::Tensor const& pixels) {
     rope.sin = rope.sin.to(pixels.options());
   }
   at::Tensor x = embed(map);
-  if (input_norm_) x = input_norm_(x);
   for (auto const& layer : layers_)
     x = run_block(
         activations_, *layer,

@@ -91,11 +91,21 @@ VitBlock::VitBlock(VitOptions const& options) {
   scale2_ = scale("layer_scale2");
 }
 
-at::Tensor VitBlock::forward(at::Tensor const& x, RopeTable const& rope) {
+at::Tensor VitBlock::attend(at::Tensor const& x, RopeTable const& rope) {
   at::Tensor const mixed = attention_->forward(norm1_(x), rope);
-  at::Tensor const y = x + (scale1_ ? scale1_->forward(mixed) : mixed);
-  at::Tensor const fed = mlp_->forward(norm2_(y));
-  return y + (scale2_ ? scale2_->forward(fed) : fed);
+  return scale1_ ? scale1_->forward(mixed) : mixed;
+}
+
+at::Tensor VitBlock::norm_for_mlp(at::Tensor const& x) { return norm2_(x); }
+
+at::Tensor VitBlock::feed(at::Tensor const& normed) {
+  at::Tensor const fed = mlp_->forward(normed);
+  return scale2_ ? scale2_->forward(fed) : fed;
+}
+
+at::Tensor VitBlock::forward(at::Tensor const& x, RopeTable const& rope) {
+  at::Tensor const y = x + attend(x, rope);
+  return y + feed(norm_for_mlp(y));
 }
 
 }  // namespace gasm

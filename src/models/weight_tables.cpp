@@ -299,6 +299,28 @@ std::vector<WeightNaming> const& i3d() {
   return namings;
 }
 
+std::vector<NameRule> timesformer_rules() {
+  return {{"cls_token", "embeddings.cls_token"},
+          {"pos_embed", "embeddings.position_embeddings"},
+          {"time_embed", "embeddings.time_embeddings"},
+          {"patch_embed.proj.@", "embeddings.patch_embeddings.projection.@"},
+          {"blocks.#.norm1.@", "encoder.layer.#.layernorm_before.@"},
+          {"blocks.#.norm2.@", "encoder.layer.#.layernorm_after.@"},
+          {"blocks.#.temporal_norm1.@", "encoder.layer.#.temporal_layernorm.@"},
+          {"blocks.#.attn.qkv.@", "encoder.layer.#.attention.attention.qkv.@"},
+          {"blocks.#.attn.proj.@", "encoder.layer.#.attention.output.dense.@"},
+          {"blocks.#.temporal_attn.qkv.@",
+           "encoder.layer.#.temporal_attention.attention.qkv.@"},
+          {"blocks.#.temporal_attn.proj.@",
+           "encoder.layer.#.temporal_attention.output.dense.@"},
+          {"blocks.#.temporal_fc.@", "encoder.layer.#.temporal_dense.@"},
+          {"blocks.#.mlp.fc1.@", "encoder.layer.#.intermediate.dense.@"},
+          {"blocks.#.mlp.fc2.@", "encoder.layer.#.output.dense.@"},
+          {"norm.@", "layernorm.@"},
+          {"pre_logits.@", "", drop},
+          {"head.@", "classifier.@"}};
+}
+
 std::vector<WeightNaming> const& timesformer() {
   static std::vector<WeightNaming> const namings = {
       {"transformers TimeSformer",
@@ -310,24 +332,13 @@ std::vector<WeightNaming> const& timesformer() {
        WeightOrigin::hub,
        "blocks.#.temporal_fc.weight",
        {"model.", "module."},
-       {{"cls_token", "embeddings.cls_token"},
-        {"pos_embed", "embeddings.position_embeddings"},
-        {"time_embed", "embeddings.time_embeddings"},
-        {"patch_embed.proj.@", "embeddings.patch_embeddings.projection.@"},
-        {"blocks.#.norm1.@", "encoder.layer.#.layernorm_before.@"},
-        {"blocks.#.norm2.@", "encoder.layer.#.layernorm_after.@"},
-        {"blocks.#.temporal_norm1.@", "encoder.layer.#.temporal_layernorm.@"},
-        {"blocks.#.attn.qkv.@", "encoder.layer.#.attention.attention.qkv.@"},
-        {"blocks.#.attn.proj.@", "encoder.layer.#.attention.output.dense.@"},
-        {"blocks.#.temporal_attn.qkv.@",
-         "encoder.layer.#.temporal_attention.attention.qkv.@"},
-        {"blocks.#.temporal_attn.proj.@",
-         "encoder.layer.#.temporal_attention.output.dense.@"},
-        {"blocks.#.temporal_fc.@", "encoder.layer.#.temporal_dense.@"},
-        {"blocks.#.mlp.fc1.@", "encoder.layer.#.intermediate.dense.@"},
-        {"blocks.#.mlp.fc2.@", "encoder.layer.#.output.dense.@"},
-        {"norm.@", "layernorm.@"},
-        {"head.@", "classifier.@"}}}};
+       timesformer_rules()},
+      // Of images: what TimeSformer is trained from (add_time).
+      {"timm ViT",
+       WeightOrigin::timm,
+       "blocks.#.attn.qkv.weight",
+       {"model.", "module."},
+       timesformer_rules()}};
   return namings;
 }
 

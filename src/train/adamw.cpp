@@ -1,47 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "adamw.hpp"
 
-#include <algorithm>
-
-#include "gasm/base/error.hpp"
+#include <utility>
 
 namespace gasm {
-namespace {
-
-void copy_state(TensorFile const& file, std::string const& name,
-                at::Tensor const& target) {
-  auto const found = file.tensors.find(name);
-  if (found == file.tensors.end())
-    throw error(
-        "the optimiser state lacks {} (a checkpoint of another model). "
-        "Try another run.name, or checkpoint.resume: never",
-        name);
-  if (found->second.sizes() != target.sizes())
-    throw error(
-        "the optimiser state {} has the shape {}, the model needs {} "
-        "(a checkpoint of another model). Try another run.name",
-        name, c10::str(found->second.sizes()), c10::str(target.sizes()));
-  target.copy_(found->second);
-}
-
-}  // namespace
 
 AdamW::AdamW(OptimConfig const& optim, std::vector<ParameterInfo> parameters,
              std::vector<double> scale_of)
-    : optim_(optim), parameters_(std::move(parameters)) {
-  for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    auto const& parameter = parameters_[i].parameter;
-    exp_avg_.push_back(at::zeros_like(parameter));
-    exp_avg_sq_.push_back(at::zeros_like(parameter));
-    double const decay =
-        parameters_[i].decay == WeightDecay::on ? optim.weight_decay : 0.0;
-    auto group =
-        std::find_if(groups_.begin(), groups_.end(), [&](Group const& g) {
-          return g.decay == decay && g.lr_scale == scale_of.at(i);
-        });
-    if (group == groups_.end())
-      group = groups_.insert(group, Group{decay, scale_of.at(i), {}});
-    group->members.push_back(i);
+    : optim_(optim),
+      parameters_(std::move(parameters)),
+      groups_(group_parameters(optim, parameters_, scale_of)) {
+  for (auto const& info : parameters_) {
+    exp_avg_.push_back(at::zeros_like(info.parameter));
+    exp_avg_sq_.push_back(at::zeros_like(info.parameter));
   }
 }
 
@@ -78,11 +49,12 @@ TensorFile AdamW::state() const {
 void AdamW::load_state(TensorFile const& file) {
   torch::NoGradGuard no_grad;
   auto num_steps = at::zeros({}, at::kLong);
-  copy_state(file, "num_steps", num_steps);
+  copy_optimizer_state(file, "num_steps", num_steps);
   num_steps_ = num_steps.item<std::int64_t>();
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    copy_state(file, "exp_avg." + parameters_[i].name, exp_avg_[i]);
-    copy_state(file, "exp_avg_sq." + parameters_[i].name, exp_avg_sq_[i]);
+    copy_optimizer_state(file, "exp_avg." + parameters_[i].name, exp_avg_[i]);
+    copy_optimizer_state(file, "exp_avg_sq." + parameters_[i].name,
+                         exp_avg_sq_[i]);
   }
 }
 

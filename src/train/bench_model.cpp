@@ -6,7 +6,6 @@
 
 #include <memory>
 
-#include "adamw.hpp"
 #include "gasm/base/clock.hpp"
 #include "gasm/base/median.hpp"
 #include "gasm/data/micro_batch.hpp"
@@ -14,7 +13,9 @@
 #include "gasm/models/mac_count.hpp"
 #include "gasm/models/model_summary.hpp"
 #include "gasm/models/peak_memory.hpp"
+#include "gasm/models/video_model.hpp"
 #include "mixed_loss.hpp"
+#include "optimizer.hpp"
 #include "run_setup.hpp"
 
 namespace gasm {
@@ -22,20 +23,9 @@ namespace {
 
 constexpr int kSsv2Classes = 174;
 
-/// What the model reads: clips, or features where it has no backbones.
-MicroBatch random_batch(RunConfig const& config, VideoModel const& model,
-                        std::int64_t num_clips) {
-  FusionSpec const& spec = model.spec();
+/// What the backbones would have made of clips.
+MicroBatch random_features(FusionSpec const& spec, std::int64_t num_clips) {
   MicroBatch batch;
-  batch.labels = torch::randint(spec.num_classes, {num_clips}, at::kLong);
-  if (model.has_backbones()) {
-    auto const& resolution = config.model.semantic.resolution;
-    batch.clips = torch::randint(
-        256,
-        {num_clips, spec.clip_frames, 3, resolution.height, resolution.width},
-        at::kByte);
-    return batch;
-  }
   if (spec.fusion != FusionKind::motion)
     batch.semantic = torch::randn(
         {num_clips, std::ssize(spec.semantic_frames),
@@ -47,18 +37,44 @@ MicroBatch random_batch(RunConfig const& config, VideoModel const& model,
   return batch;
 }
 
+MicroBatch random_clips(RunConfig const& config, std::int64_t num_clips) {
+  auto const size = input_resolution(config.model);
+  MicroBatch batch;
+  batch.clips = torch::randint(
+      256, {num_clips, config.data.sampling.frames, 3, size.height, size.width},
+      at::kByte);
+  return batch;
+}
+
+int num_classes_of(RunConfig const& config) {
+  return config.model.num_classes.value_or(kSsv2Classes);
+}
+
+MicroBatch random_batch(RunConfig const& config, std::int64_t num_clips) {
+  MicroBatch batch =
+      config.data.source == DataSource::features
+          ? random_features(
+                fusion_spec(config.model, config.data.sampling.frames,
+                            num_classes_of(config)),
+                num_clips)
+          : random_clips(config, num_clips);
+  batch.labels = torch::randint(num_classes_of(config), {num_clips}, at::kLong);
+  return batch;
+}
+
 class Subject {
  public:
   explicit Subject(RunConfig const& config)
       : config_(config),
-        model_(make_video_model(
-            config.model, config.data.sampling.frames,
-            config.model.num_classes.value_or(kSsv2Classes), config.run.seed,
-            config.data.source == DataSource::features ? Backbones::absent
-                                                       : Backbones::built)),
+        model_(make_recogniser(config.model, config.data.sampling.frames,
+                               num_classes_of(config), config.run.seed,
+                               config.data.source == DataSource::features
+                                   ? Backbones::absent
+                                   : Backbones::built)),
         parameters_(parameter_groups(*model_)),
-        optimizer_(config.optim, parameters_, lr_scales(config, parameters_)),
-        batch_(random_batch(config, *model_, config.train.micro_batch)) {
+        optimizer_(make_optimizer(config.optim, parameters_,
+                                  lr_scales(config, parameters_))),
+        batch_(random_batch(config, config.train.micro_batch)) {
     bool const is_recomputed = config.train.activation_checkpointing ==
                                ActivationCheckpointing::blocks;
     model_->set_activations(is_recomputed ? Activations::recomputed
@@ -80,7 +96,7 @@ class Subject {
       grads.push_back(info.parameter.mutable_grad().zero_());
     auto const logits = forward_batch(*model_, batch_, config_.train.precision);
     mixed_loss(logits, batch_, config_.optim.label_smoothing).backward();
-    optimizer_.step(grads, config_.optim.lr);
+    optimizer_->step(grads, config_.optim.lr);
   }
 
   void repeat(bool counts) {
@@ -95,7 +111,7 @@ class Subject {
 
   ModelCost result() {
     auto const parts = describe(*model_);
-    auto const one = random_batch(config_, *model_, 1);
+    auto const one = random_batch(config_, 1);
     return {.summary = summary_text(parts),
             .claimed_macs = parts.back().macs,
             .traced_macs = count_macs([&] { forward(one); }),
@@ -108,9 +124,9 @@ class Subject {
 
  private:
   RunConfig const& config_;
-  std::shared_ptr<VideoModel> model_;
+  std::shared_ptr<Recogniser> model_;
   std::vector<ParameterInfo> parameters_;
-  AdamW optimizer_;
+  std::unique_ptr<Optimizer> optimizer_;
   MicroBatch batch_;
   std::vector<double> forward_s_, step_s_;
 };

@@ -40,15 +40,17 @@ void set_all(FeatureStore const& store, VideoModel& model) {
 }  // namespace
 
 void set_statistics(Communicator const& world, RunConfig const& config,
-                    SampleStore const& train, VideoModel& model) {
+                    SampleStore const& train, Recogniser& model) {
+  auto* const video = dynamic_cast<VideoModel*>(&model);
+  if (!video) return;
   auto const& fusion = config.model.fusion;
   if (fusion.standardise != Standardise::fixed) return;
   agree_call(world, [&] {
     if (fusion.statistics)
       return set_all(value_or_throw(FeatureStore::open(*fusion.statistics)),
-                     model);
+                     *video);
     if (auto const* features = dynamic_cast<FeatureStore const*>(&train))
-      set_all(*features, model);
+      set_all(*features, *video);
   });
 }
 

@@ -5,7 +5,7 @@ namespace gasm {
 
 class Communicator;
 class SampleStore;
-class VideoModel;
+class Recogniser;
 struct RunConfig;
 
 /// What model.fusion.standardise: fixed subtracts and divides by, before the
@@ -13,6 +13,6 @@ struct RunConfig;
 /// holds features. Other models stay as they are. A usage error if the
 /// statistics are of other streams than the model's. Collective.
 void set_statistics(Communicator const& world, RunConfig const& config,
-                    SampleStore const& train, VideoModel& model);
+                    SampleStore const& train, Recogniser& model);
 
 }  // namespace gasm

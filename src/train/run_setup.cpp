@@ -18,6 +18,7 @@
 #include "gasm/extract/feature_recipe.hpp"
 #include "gasm/store/clip_store.hpp"
 #include "gasm/store/feature_store.hpp"
+#include "layer_decay.hpp"
 
 namespace gasm {
 namespace {
@@ -184,7 +185,7 @@ int num_classes_of(RunConfig const& config, SampleStore const& store) {
   return wanted;
 }
 
-std::shared_ptr<VideoModel> build_model(Communicator const& world,
+std::shared_ptr<Recogniser> build_model(Communicator const& world,
                                         RunConfig const& config,
                                         Watchdog& watchdog, int num_classes,
                                         FirstWeights weights) {
@@ -192,7 +193,7 @@ std::shared_ptr<VideoModel> build_model(Communicator const& world,
   fault_point(world.rank(), "build");
   return agree_call(world, [&] {
     bool const is_features = config.data.source == DataSource::features;
-    auto model = make_video_model(
+    auto model = make_recogniser(
         config.model, config.data.sampling.frames, num_classes, config.run.seed,
         is_features ? Backbones::absent : Backbones::built);
     if (weights == FirstWeights::pretrained) load_pretrained(config, *model);
@@ -200,15 +201,38 @@ std::shared_ptr<VideoModel> build_model(Communicator const& world,
   });
 }
 
+namespace {
+
+/// Did this part of the model start from a file?
+bool has_weights(ModelConfig const& model, ModelPart part) {
+  switch (part) {
+    case ModelPart::semantic_backbone:
+      return model.semantic.weights.has_value();
+    case ModelPart::motion_backbone:
+      return model.motion.weights.has_value();
+    case ModelPart::timesformer:
+      return model.timesformer.weights.has_value();
+    case ModelPart::clip:
+      return model.cast.clip.weights.has_value();
+    case ModelPart::videomae:
+      return model.cast.videomae.weights.has_value();
+    case ModelPart::fusion:
+      break;
+  }
+  return false;
+}
+
+}  // namespace
+
 std::vector<double> lr_scales(RunConfig const& config,
                               std::vector<ParameterInfo> const& parameters) {
   std::vector<double> scales;
   for (auto const& info : parameters) {
-    bool const is_pretrained = (info.part == ModelPart::semantic_backbone &&
-                                config.model.semantic.weights) ||
-                               (info.part == ModelPart::motion_backbone &&
-                                config.model.motion.weights);
-    scales.push_back(is_pretrained ? config.optim.backbone_lr_scale : 1.0);
+    double const own = has_weights(config.model, info.part)
+                           ? config.optim.backbone_lr_scale
+                           : 1.0;
+    scales.push_back(own * std::pow(config.optim.layer_decay,
+                                    num_layers_above(info.name, parameters)));
   }
   return scales;
 }
@@ -223,6 +247,8 @@ RunLength run_length(RunConfig const& config, std::int64_t steps_per_epoch) {
   length.warmup_steps =
       std::min(length.total_steps,
                static_cast<std::int64_t>(steps_of(config.optim.warmup_epochs)));
+  for (double const epoch : config.optim.step_epochs)
+    length.drop_steps.push_back(steps_of(epoch));
   if (config.train.eval_every_epochs > 0)
     length.eval_every =
         std::max<std::int64_t>(1, steps_of(config.train.eval_every_epochs));

@@ -13,7 +13,7 @@
 #include "gasm/data/clip_loader.hpp"
 #include "gasm/data/step_plan.hpp"
 #include "gasm/models/model_summary.hpp"
-#include "gasm/models/video_model.hpp"
+#include "gasm/models/recogniser.hpp"
 #include "gasm/store/record_reader.hpp"
 #include "gasm/store/sample_store.hpp"
 
@@ -70,7 +70,7 @@ enum class FirstWeights {
 
 /// The model with its first weights, without backbones where data.source is
 /// features. Collective.
-std::shared_ptr<VideoModel> build_model(Communicator const& world,
+std::shared_ptr<Recogniser> build_model(Communicator const& world,
                                         RunConfig const& config,
                                         Watchdog& watchdog, int num_classes,
                                         FirstWeights weights);
@@ -83,6 +83,7 @@ std::vector<double> lr_scales(RunConfig const& config,
 struct RunLength {
   std::int64_t total_steps = 0;
   std::int64_t warmup_steps = 0;
+  std::vector<std::int64_t> drop_steps = {};  ///< optim.step_epochs
   std::int64_t eval_every = 0;  ///< steps between evaluations; 0: at the end
 };
 RunLength run_length(RunConfig const& config, std::int64_t steps_per_epoch);

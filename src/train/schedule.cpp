@@ -8,11 +8,18 @@
 namespace gasm {
 
 double learning_rate(OptimConfig const& optim, std::int64_t step,
-                     std::int64_t warmup_steps, std::int64_t total_steps) {
+                     std::int64_t warmup_steps, std::int64_t total_steps,
+                     std::span<std::int64_t const> drop_steps) {
   if (step < warmup_steps)
     return optim.lr * static_cast<double>(step + 1) /
            static_cast<double>(warmup_steps);
   if (optim.schedule == ScheduleKind::constant) return optim.lr;
+  if (optim.schedule == ScheduleKind::step)
+    return optim.lr *
+           std::pow(optim.step_factor,
+                    std::ranges::count_if(drop_steps, [&](auto const border) {
+                      return border <= step;
+                    }));
   auto const length = std::max<std::int64_t>(1, total_steps - warmup_steps);
   double const progress =
       std::min(1.0, static_cast<double>(step - warmup_steps) /

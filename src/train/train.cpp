@@ -62,7 +62,7 @@ Manifest manifest_of(Communicator const& world, RunConfig const& config,
 /// The run's newest checkpoint, or `checkpoint`: a step folder or a file.
 void load_weights(Communicator const& world, RunConfig const& config,
                   Watchdog& watchdog, std::string const& checkpoint,
-                  SampleStore const& data, VideoModel& model) {
+                  SampleStore const& data, Recogniser& model) {
   auto const classes = classes_hash(data.classes());
   Phase const phase(watchdog, "load checkpoint", config.train.watchdog_s);
   fault_point(world.rank(), "load");

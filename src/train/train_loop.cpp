@@ -23,8 +23,8 @@ TrainLoop::TrainLoop(TrainParts parts)
       length_(run_length(parts_.config, plan_.steps_per_epoch())),
       parameters_(parameter_groups(parts_.model)),
       norms_(collect_batch_norms(parts_.model)),
-      optimizer_(parts_.config.optim, parameters_,
-                 lr_scales(parts_.config, parameters_)),
+      optimizer_(make_optimizer(parts_.config.optim, parameters_,
+                                lr_scales(parts_.config, parameters_))),
       sums_(parameters_, norms_),
       collective_(parts_.world.size() > 1 ? make_mpi_collective(parts_.world)
                                           : make_self_collective()),
@@ -69,7 +69,7 @@ std::optional<std::int64_t> TrainLoop::resume() {
         checkpoints_.folder().string());
   if (!found) return std::nullopt;
   state_ = agree_call(parts_.world, [&] {
-    return restore_checkpoint(*found, identity_, parts_.model, optimizer_);
+    return restore_checkpoint(*found, identity_, parts_.model, *optimizer_);
   });
   log_info("resumed from step {} of {}", state_.step, length_.total_steps);
   return state_.step;
@@ -188,8 +188,8 @@ StepSums TrainLoop::update(StepPlan const& plan, RunLog& log) {
   if (optim.clip_norm > 0 && grad_norm_ > optim.clip_norm)
     flat.mul_(optim.clip_norm / (grad_norm_ + 1e-6));
   lr_ = learning_rate(optim, state_.step, length_.warmup_steps,
-                      length_.total_steps);
-  optimizer_.step(sums_.gradients(), lr_);
+                      length_.total_steps, length_.drop_steps);
+  optimizer_->step(sums_.gradients(), lr_);
   state_.loss_scale = scaled(/*was_finite=*/true);
   if (!norms_.empty()) apply_running_update(norms_, sums_.mean_statistics());
   ++state_.step;
@@ -353,7 +353,7 @@ void TrainLoop::save(RunLog& log, std::optional<double> score) {
   fault_point(parts_.world.rank(), "save", state_.step);
   agree_ok(parts_.world, log.sync());
   save_checkpoint(parts_.world, checkpoints_,
-                  make_checkpoint(state_, identity_, parts_.model, optimizer_),
+                  make_checkpoint(state_, identity_, parts_.model, *optimizer_),
                   score,
                   {.keep_last = config.checkpoint.keep_last,
                    .keep_best = config.checkpoint.keep_best});

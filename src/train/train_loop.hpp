@@ -5,13 +5,13 @@
 #include <memory>
 #include <optional>
 
-#include "adamw.hpp"
 #include "gasm/ckpt/checkpoint.hpp"
 #include "gasm/comm/collective.hpp"
 #include "gasm/comm/stop_flag.hpp"
 #include "gasm/comm/watchdog.hpp"
 #include "gasm/train/train.hpp"
 #include "gradient_sum.hpp"
+#include "optimizer.hpp"
 #include "run_log.hpp"
 #include "run_setup.hpp"
 #include "train_state.hpp"
@@ -26,7 +26,7 @@ struct TrainParts {
   Watchdog& watchdog;
   StopFlag const& stop;
   TrainingData& data;
-  VideoModel& model;
+  Recogniser& model;
   OnProgress const& on_progress;
 };
 
@@ -86,7 +86,7 @@ class TrainLoop {
   RunLength length_;
   std::vector<ParameterInfo> parameters_;
   std::vector<BatchNorm*> norms_;
-  AdamW optimizer_;
+  std::unique_ptr<Optimizer> optimizer_;
   GradientSum sums_;
   std::unique_ptr<Collective> collective_;
   CheckpointStore checkpoints_;

@@ -5,6 +5,7 @@
 
 #include "gasm/base/hash.hpp"
 #include "gasm/models/named_tensors.hpp"
+#include "gasm/models/video_model.hpp"
 
 namespace gasm {
 namespace {
@@ -81,7 +82,8 @@ std::string classes_hash(std::vector<std::string> const& names) {
 }
 
 Checkpoint make_checkpoint(TrainState const& state, RunIdentity const& identity,
-                           VideoModel const& model, AdamW const& optimizer) {
+                           Recogniser const& model,
+                           Optimizer const& optimizer) {
   Checkpoint checkpoint;
   checkpoint.step = state.step;
   TensorFile weights;
@@ -108,8 +110,8 @@ Checkpoint make_checkpoint(TrainState const& state, RunIdentity const& identity,
 }
 
 TrainState restore_checkpoint(Checkpoint const& checkpoint,
-                              RunIdentity const& identity, VideoModel& model,
-                              AdamW& optimizer) {
+                              RunIdentity const& identity, Recogniser& model,
+                              Optimizer& optimizer) {
   check_identity(checkpoint, identity);
   restore_model(checkpoint, identity.classes, model);
   optimizer.load_state(file_of(checkpoint, "optimizer"));
@@ -128,7 +130,7 @@ TrainState restore_checkpoint(Checkpoint const& checkpoint,
 }
 
 bool restore_model(Checkpoint const& checkpoint, std::string const& classes,
-                   VideoModel& model) {
+                   Recogniser& model) {
   auto const& file = file_of(checkpoint, "model");
   auto const trained = file.metadata.find("classes");
   if (trained != file.metadata.end() && trained->second != classes)
@@ -139,9 +141,14 @@ bool restore_model(Checkpoint const& checkpoint, std::string const& classes,
         checkpoint.step);
   auto const source =
       "the checkpoint of step " + std::to_string(checkpoint.step);
+  auto const* const video = dynamic_cast<VideoModel*>(&model);
+  if (!video) {  // one piece: all or nothing
+    load_named_tensors(model, file.tensors, source);
+    return true;
+  }
   auto const fusion = below(file.tensors, kFusionPrefix);
   bool const has_backbones = fusion.size() < file.tensors.size();
-  bool const wants_backbones = model.has_backbones();
+  bool const wants_backbones = video->has_backbones();
   if (has_backbones && !wants_backbones)
     throw usage_error(
         "{} holds backbones of its own, and the features come from those of "
@@ -151,7 +158,7 @@ bool restore_model(Checkpoint const& checkpoint, std::string const& classes,
   if (has_backbones || !wants_backbones)
     load_named_tensors(model, file.tensors, source);
   else
-    load_named_tensors(*model.fusion(), fusion, source);
+    load_named_tensors(*video->fusion(), fusion, source);
   return has_backbones || !wants_backbones;
 }
 

@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "adamw.hpp"
 #include "gasm/ckpt/checkpoint.hpp"
-#include "gasm/models/video_model.hpp"
+#include "gasm/models/recogniser.hpp"
 #include "loss_scale.hpp"
+#include "optimizer.hpp"
 
 namespace gasm {
 
@@ -37,19 +37,19 @@ struct RunIdentity {
 std::string classes_hash(std::vector<std::string> const& names);
 
 Checkpoint make_checkpoint(TrainState const& state, RunIdentity const& identity,
-                           VideoModel const& model, AdamW const& optimizer);
+                           Recogniser const& model, Optimizer const& optimizer);
 
 /// Puts a checkpoint back. An Error if it belongs to another experiment or
 /// other data, or its tensors do not fit.
 TrainState restore_checkpoint(Checkpoint const& checkpoint,
-                              RunIdentity const& identity, VideoModel& model,
-                              AdamW& optimizer);
+                              RunIdentity const& identity, Recogniser& model,
+                              Optimizer& optimizer);
 
 /// Only the model's tensors. A usage error if they are of a training with
 /// other classes than `classes`; weights without that note are taken as they
 /// are. False if a model with backbones was trained on features, and so its
 /// checkpoint has none: they stay as they are.
 bool restore_model(Checkpoint const& checkpoint, std::string const& classes,
-                   VideoModel& model);
+                   Recogniser& model);
 
 }  // namespace gasm

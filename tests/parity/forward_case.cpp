@@ -17,6 +17,7 @@
 #include "gasm/models/i3d_resnet.hpp"
 #include "gasm/models/model_summary.hpp"
 #include "gasm/models/named_tensors.hpp"
+#include "gasm/models/recogniser.hpp"
 #include "gasm/models/run_backbone.hpp"
 #include "gasm/models/timesformer.hpp"
 #include "gasm/models/vit.hpp"
@@ -151,6 +152,28 @@ TensorMap run_timesformer(Case const& c) {
   return outputs;
 }
 
+TensorMap run_cast(Case const& c) {
+  at::AutoGradMode const with_gradients(true);
+  auto const config = gasm::parse_model_config(c.model, c.folder.string());
+  at::Tensor const clips = c.inputs.at("clips"), pull = c.inputs.at("pull");
+  auto const model =
+      gasm::build_recogniser(config, clips.size(1), pull.size(0));
+  gasm::load_named_tensors(*model, c.weights, c.folder.string());
+  model->eval();
+  at::Tensor const logits = model->forward(clips.permute({0, 1, 4, 2, 3}));
+  (logits * pull).sum().backward();
+  gasm::PartSummary const total = gasm::describe(*model).back();
+  TensorMap outputs = {{"logits", logits.detach()},
+                       {"macs", torch::tensor(total.macs)},
+                       {"parameters", torch::tensor(total.parameters)},
+                       {"trainable", torch::tensor(total.trainable)}};
+  // A gradient of what is frozen would be an output too many.
+  for (auto const& parameter : model->named_parameters())
+    if (parameter.value().grad().defined())
+      outputs["grad." + parameter.key()] = parameter.value().grad();
+  return outputs;
+}
+
 TensorMap run_backbone(Case const& c) {
   auto const name = c.folder.string();
   auto const config = gasm::parse_backbone_config(c.model, name).value();
@@ -168,6 +191,7 @@ TensorMap run_case(std::string const& family, Case const& c) {
     return gasm::run_forward(gasm::parse_model_config(c.model, name), c.weights,
                              c.inputs, name);
   if (family == "backbone") return run_backbone(c);
+  if (family == "cast") return run_cast(c);
   if (family == "vit") return run_vit(c);
   if (family == "i3d") return run_i3d(c);
   if (family == "timesformer") return run_timesformer(c);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes parity cases with random weights: make_cases.py FAMILY OUT.
 
-FAMILY is backbone, fusion, vit, i3d, timesformer or video. OUT/NAME/ then holds model.json,
+FAMILY is backbone, cast, fusion, vit, i3d, timesformer or video. OUT/NAME/ then holds model.json,
 weights.safetensors, inputs.safetensors and the reference's
 outputs.safetensors, which forward_case compares with the C++ models.
 """
@@ -17,6 +17,7 @@ import torch
 from safetensors.torch import save_file
 
 import backbone_cases
+import reference_cast
 import reference_gasm_cast as fusion
 
 
@@ -339,6 +340,51 @@ def make_timesformer(out):
         write_case(f"{out}/{name}", {"model": {"backbone": backbone}}, state, inputs, outputs)
 
 
+# ---- CAST -------------------------------------------------------------------
+
+def cast_config(**changes):
+    return dict(dict(preset="custom", resolution=[24, 32], mean=[0.485, 0.456, 0.406],
+                     std=[0.229, 0.224, 0.225], adapter_ratio=0.25, bottleneck_ratio=0.5,
+                     width=48, depth=12, heads=4, ffn_hidden=80, patch=8), **changes)
+
+
+def normalised(clips, config):
+    """Bytes [B, T, H, W, 3] -> [B, T, 3, H, W] as model.cast or model.timesformer say."""
+    pixels = clips.permute(0, 1, 4, 2, 3).float() / 255
+    mean, std = (torch.tensor(config[key]).view(3, 1, 1) for key in ("mean", "std"))
+    pixels = (pixels - mean) / std
+    return pixels.flip(2) if config.get("channels") == "bgr" else pixels
+
+
+def make_cast(out):
+    cases = {
+        "twelve-blocks": (cast_config(), 6),
+        "odd": (cast_config(depth=3, width=30, heads=3, ffn_hidden=50, patch=7,
+                            resolution=[21, 35], adapter_ratio=0.3, channels="bgr",
+                            mean=[0.4, 0.5, 0.6], std=[0.2, 0.25, 0.3]), 10),
+        "one-pair": (cast_config(depth=1, width=16, heads=2, resolution=[8, 8]), 2),
+    }
+    for seed, (name, (config, frames)) in enumerate(cases.items()):
+        generator = torch.Generator().manual_seed(300 + seed)
+        with torch.no_grad():
+            model = redraw(reference_cast.Cast(config, frames, 7), generator)
+        clips = torch.randint(0, 256, (2, frames, *config["resolution"], 3),
+                              generator=generator).to(torch.uint8)
+        pull = torch.randn(7, generator=generator)
+        pixels = normalised(clips, config)
+        logits = model(pixels)
+        (logits * pull).sum().backward()
+        learning = {k: p for k, p in model.named_parameters() if p.requires_grad}
+        outputs = {"logits": logits, "macs": count_macs(model, pixels[:1]),
+                   "parameters": count_parameters(model),
+                   "trainable": torch.tensor(sum(p.numel() for p in learning.values()))}
+        gradients = reference_cast.named_as_ours({k: p.grad for k, p in learning.items()})
+        outputs.update({f"grad.{k}": v for k, v in gradients.items()})
+        write_case(f"{out}/{name}", {"model": {"kind": "cast", "cast": config}},
+                   reference_cast.named_as_ours(model.state_dict()),
+                   {"clips": clips, "pull": pull}, outputs)
+
+
 # ---- the whole recogniser ---------------------------------------------------
 
 def make_video(out):
@@ -377,6 +423,22 @@ def make_video(out):
         write_case(f"{out}/{taken}",
                    {"model": {"semantic": semantic, "motion": motion, "fusion": joint}},
                    state, {"clips": clips}, outputs)
+    make_video_timesformer(out)
+
+
+def make_video_timesformer(out):
+    generator = torch.Generator().manual_seed(95)
+    backbone = timesformer_config(num_frames=4, resolution=[24, 40])
+    model = timesformer(backbone, generator)
+    config = dict(preset="custom", resolution=[24, 40], width=32, depth=2, heads=4, ffn_hidden=48,
+                  patch=8, mean=[0.4, 0.45, 0.5], std=[0.2, 0.225, 0.25], channels="bgr")
+    clips = torch.randint(0, 256, (2, 4, 24, 40, 3), generator=generator).to(torch.uint8)
+    with torch.no_grad():
+        pixels = normalised(clips, config).transpose(1, 2)
+        logits = run_timesformer(model, pixels, (4, 24, 40))["logits"]
+    state = {f"timesformer.{k}": v for k, v in without_prefix(model.state_dict().items()).items()}
+    write_case(f"{out}/timesformer", {"model": {"kind": "timesformer", "timesformer": config}},
+               state, {"clips": clips}, {"logits": logits})
 
 
 def make_backbone(out):
@@ -387,8 +449,8 @@ def make_backbone(out):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("family", choices=["backbone", "fusion", "vit", "i3d", "timesformer",
-                                           "video"])
+    parser.add_argument("family", choices=["backbone", "cast", "fusion", "vit", "i3d",
+                                           "timesformer", "video"])
     parser.add_argument("out")
     arguments = parser.parse_args()
     globals()[f"make_{arguments.family}"](arguments.out)

@@ -12,7 +12,7 @@
 #include "gasm/config/eval_config.hpp"
 #include "gasm/config/train_config.hpp"
 #include "gasm/data/batch_loader.hpp"
-#include "gasm/models/video_model.hpp"
+#include "gasm/models/recogniser.hpp"
 
 namespace gasm {
 
@@ -70,7 +70,7 @@ at::Tensor average_views(at::Tensor const& logits, std::int64_t num_views,
 /// loader's max_bad_fraction allows, is the same AgreedError on all.
 /// `collective` is that of `comm`. Collective.
 EvalResult evaluate(Communicator const& comm, Collective& collective,
-                    VideoModel& model, BatchLoader const& loader,
+                    Recogniser& model, BatchLoader const& loader,
                     std::int64_t num_clips, int num_classes,
                     EvalOptions const& options);
 

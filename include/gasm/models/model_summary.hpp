@@ -7,10 +7,11 @@
 #include <string>
 #include <vector>
 
+#include "gasm/config/cast_config.hpp"
 #include "gasm/models/gasm_cast.hpp"
 #include "gasm/models/i3d_resnet.hpp"
+#include "gasm/models/recogniser.hpp"
 #include "gasm/models/timesformer.hpp"
-#include "gasm/models/video_model.hpp"
 #include "gasm/models/vit.hpp"
 
 namespace gasm {
@@ -24,19 +25,14 @@ double i3d_macs(I3dOptions const& options, Size3 const& clip);  ///< one clip
 double timesformer_macs(TimesformerOptions const& options,
                         Size3 const& clip);  ///< one clip
 double fusion_macs(FusionSpec const& spec);  ///< one clip
+/// Of adapters, cross-attention and head, without the two transformers.
+double cast_macs(CastConfig const& config, std::int64_t num_frames,
+                 std::int64_t num_classes);  ///< one clip
 
-/// Sizes of one part of a model.
-struct PartSummary {
-  std::string name;
-  std::int64_t parameters = 0;
-  std::int64_t trainable = 0;
-  double macs = 0.0;  ///< of one clip, forward
-};
-
-/// semantic_backbone, motion_backbone, gasm_cast, total. A backbone that is
-/// not built, because its features are read, counts with its parameters, which
-/// are frozen, and no work.
-std::vector<PartSummary> describe(VideoModel& model);
+/// The parts of a model, and their total. A backbone that is not built,
+/// because its features are read, counts with its parameters, which are
+/// frozen, and no work.
+std::vector<PartSummary> describe(Recogniser& model);
 
 /// One line a part: "gasm_cast  14,350,000 parameters (14,350,000
 /// trainable), 1.23 GMAC a clip". And which share of the parameters is frozen,
@@ -45,7 +41,15 @@ std::vector<PartSummary> describe(VideoModel& model);
 std::string summary_text(std::vector<PartSummary> const& parts);
 
 enum class WeightDecay { off, on };
-enum class ModelPart { semantic_backbone, motion_backbone, fusion };
+/// fusion: what joins backbones, and every head.
+enum class ModelPart {
+  semantic_backbone,
+  motion_backbone,
+  fusion,
+  timesformer,
+  clip,
+  videomae
+};
 
 /// How the optimiser treats one parameter.
 struct ParameterInfo {

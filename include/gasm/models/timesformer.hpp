@@ -105,4 +105,12 @@ class Timesformer : public torch::nn::Module {
 TensorMap resize_timesformer_embeddings(TensorMap tensors,
                                         TimesformerOptions const& options);
 
+/// Whether weights under the names above lack all parts that know of time.
+bool is_image_transformer(TensorMap const& tensors);
+
+/// Those of an image transformer with the parts of time as published training
+/// starts them: attention and norm over time are copies of those over space,
+/// temporal_dense and time embeddings are zero.
+TensorMap add_time(TensorMap tensors, TimesformerOptions const& options);
+
 }  // namespace gasm

@@ -10,26 +10,18 @@
 #include "gasm/config/model_config.hpp"
 #include "gasm/models/gasm_cast.hpp"
 #include "gasm/models/i3d_resnet.hpp"
+#include "gasm/models/recogniser.hpp"
 #include "gasm/models/trace.hpp"
 #include "gasm/models/vit.hpp"
 
 namespace gasm {
-
-/// What the fusion model reads; a stream that is not built is undefined.
-struct StreamFeatures {
-  at::Tensor semantic;  ///< [B, S, N, Ds]
-  at::Tensor motion;    ///< [B, M, P, Dm]
-};
 
 /// Parameters of the backbones that a model is not built with.
 struct AbsentParameters {
   std::int64_t semantic = 0, motion = 0;
 };
 
-/// Whether a model has its backbones, or is fed what they made.
-enum class Backbones { built, absent };
-
-/// The whole recogniser: clips in, logits out.
+/// The recogniser of model.kind: fusion, with its two backbones.
 ///
 /// Submodules, and so the first part of every name: semantic_backbone (Vit),
 /// motion_backbone (I3dResNet, or a Vit on clips), gasm_cast (GasmCast, the
@@ -37,7 +29,7 @@ enum class Backbones { built, absent };
 /// build only their own backbone. A backbone with `train: none` takes no
 /// gradient, and runs in evaluation mode and without autograd whatever train()
 /// says; of one with `train: some` autograd sees what learns and what follows.
-class VideoModel : public torch::nn::Module {
+class VideoModel : public Recogniser {
  public:
   /// Throws an Error that names the key if the configuration does not fit
   /// clips of `clip_frames` frames. Without backbones only fuse() works.
@@ -47,16 +39,20 @@ class VideoModel : public torch::nn::Module {
   /// clips u8 [B, T, 3, H, W], RGB, T = clip_frames, H x W the resolution of
   /// the semantic stream (of both) -> logits fp32 [B, K]. Throws an Error
   /// with both shapes otherwise.
-  at::Tensor forward(at::Tensor const& clips, Trace* trace = nullptr);
+  at::Tensor forward(at::Tensor const& clips, Trace* trace = nullptr) override;
 
   /// The two halves of forward().
   StreamFeatures extract(at::Tensor const& clips);
-  at::Tensor fuse(StreamFeatures const& features, Trace* trace = nullptr);
+  at::Tensor fuse(StreamFeatures const& features,
+                  Trace* trace = nullptr) override;
+
+  /// semantic_backbone, motion_backbone (where built), gasm_cast.
+  std::vector<PartSummary> parts() override;
 
   void train(bool on = true) override;
 
   /// Of every block of the backbones and of the fusion.
-  void set_activations(Activations activations);
+  void set_activations(Activations activations) override;
 
   ModelConfig const& config() const { return config_; }
   FusionSpec const& spec() const { return cast_->spec(); }

@@ -119,6 +119,15 @@ class Vit : public torch::nn::Module {
   /// H and W are cut to whole patches, T to whole tubelets.
   VitTokens forward(at::Tensor const& pixels);
 
+  /// Its parts, for a model that works between the blocks: the tokens
+  /// before the first block [B, T, D], the blocks, and the last norm, null if
+  /// there is none.
+  at::Tensor first_tokens(at::Tensor const& pixels);
+  std::vector<std::shared_ptr<VitBlock>> const& blocks() const {
+    return layers_;
+  }
+  torch::nn::LayerNorm last_norm() const { return norm_; }
+
   VitOptions const& options() const { return options_; }
   /// Once it is known who wrote the weights.
   void set_position_rules(PositionRules const& rules) {

@@ -20,6 +20,12 @@ class VitBlock : public torch::nn::Module {
   explicit VitBlock(VitOptions const& options);
   at::Tensor forward(at::Tensor const& x, RopeTable const& rope);
 
+  /// Its steps, for a model that adds to them: forward() is y = x + attend(x),
+  /// y + feed(norm_for_mlp(y)).
+  at::Tensor attend(at::Tensor const& x, RopeTable const& rope);
+  at::Tensor norm_for_mlp(at::Tensor const& x);
+  at::Tensor feed(at::Tensor const& normed);
+
  private:
   torch::nn::LayerNorm norm1_{nullptr}, norm2_{nullptr};
   std::shared_ptr<VitAttention> attention_;

@@ -2,11 +2,14 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <array>
 #include <cmath>
 
 #include "adamw.hpp"
 #include "gradient_sum.hpp"
+#include "layer_decay.hpp"
 #include "schedule.hpp"
+#include "sgd.hpp"
 
 namespace gasm {
 namespace {
@@ -23,6 +26,17 @@ TEST(Schedule, WarmsUpLinearlyAndEndsAtItsFraction) {
   EXPECT_NEAR(learning_rate(optim, 14, 4, 14), 0.2, 1e-12);
   optim.schedule = ScheduleKind::constant;
   EXPECT_DOUBLE_EQ(learning_rate(optim, 13, 4, 14), 2.0);
+}
+
+TEST(Schedule, DropsAtItsSteps) {
+  OptimConfig optim;
+  optim.lr = 8.0;
+  optim.schedule = ScheduleKind::step;
+  optim.step_factor = 0.5;
+  std::array<std::int64_t, 2> const borders = {5, 8};
+  double const wanted[] = {4, 8, 8, 8, 8, 4, 4, 4, 2, 2};
+  for (std::int64_t step = 0; step < 10; ++step)
+    EXPECT_DOUBLE_EQ(learning_rate(optim, step, 2, 10, borders), wanted[step]);
 }
 
 ParameterInfo parameter(std::string const& name, at::Tensor const& value,
@@ -85,6 +99,68 @@ TEST(AdamWTest, GoesOnFromItsState) {
   TensorFile broken = first.state();
   broken.tensors.erase("exp_avg.p");
   EXPECT_THROW(second.load_state(broken), Error);
+}
+
+TEST(SgdTest, FollowsTheFormula) {
+  for (bool const nesterov : {false, true}) {
+    OptimConfig optim;
+    optim.kind = OptimKind::sgd;
+    optim.momentum = 0.8;
+    optim.nesterov = nesterov;
+    optim.weight_decay = 0.05;
+    std::vector<ParameterInfo> const infos = {
+        parameter("w.weight", at::ones({1}), WeightDecay::on),
+        parameter("b", at::ones({1}), WeightDecay::off)};
+    auto const sgd = make_optimizer(optim, infos, {1.0, 0.5});
+    double value[2] = {1.0, 1.0}, velocity[2] = {};
+    double const decay[2] = {0.05, 0.0}, lr[2] = {0.1, 0.05};
+    for (int t = 1; t <= 4; ++t) {
+      auto const grad = at::full({1}, 0.3 * t);
+      sgd->step({grad, grad}, 0.1);
+      for (int i = 0; i < 2; ++i) {
+        double const g = 0.3 * t + decay[i] * value[i];
+        velocity[i] = 0.8 * velocity[i] + g;
+        value[i] -= lr[i] * (nesterov ? g + 0.8 * velocity[i] : velocity[i]);
+      }
+    }
+    for (std::size_t i = 0; i < 2; ++i)
+      EXPECT_NEAR(infos[i].parameter.item<double>(), value[i], 1e-6);
+  }
+}
+
+TEST(SgdTest, GoesOnFromItsState) {
+  OptimConfig optim;
+  optim.kind = OptimKind::sgd;
+  std::vector<ParameterInfo> const a = {
+      parameter("p", at::ones({3}), WeightDecay::off)};
+  std::vector<ParameterInfo> const b = {
+      parameter("p", at::ones({3}), WeightDecay::off)};
+  Sgd first(optim, a, {1.0}), second(optim, b, {1.0});
+  first.step({at::ones({3})}, 1e-2);
+  second.load_state(first.state());
+  torch::NoGradGuard no_grad;
+  b[0].parameter.copy_(a[0].parameter);
+  first.step({at::ones({3})}, 1e-2);
+  second.step({at::ones({3})}, 1e-2);
+  EXPECT_TRUE(at::equal(a[0].parameter, b[0].parameter));
+  EXPECT_THROW(second.load_state({}), Error);
+}
+
+TEST(LayerDecay, CountsFromTheTop) {
+  std::vector<ParameterInfo> infos;
+  for (char const* name :
+       {"timesformer.embeddings.cls_token",
+        "timesformer.encoder.layer.0.norm.bias",
+        "timesformer.encoder.layer.2.norm.bias", "timesformer.layernorm.bias",
+        "blocks.10.cross.q.weight", "blocks.11.cross.q.weight", "head.weight",
+        "motion_backbone.blocks.3.res_blocks.1.bias",
+        "motion_backbone.blocks.4.res_blocks.1.bias",
+        "semantic_backbone.embeddings.cls_token"})
+    infos.push_back(parameter(name, at::ones({1}), WeightDecay::off));
+  int const wanted[] = {4, 3, 1, 0, 2, 1, 0, 2, 1, 0};
+  for (std::size_t i = 0; i < infos.size(); ++i)
+    EXPECT_EQ(num_layers_above(infos[i].name, infos), wanted[i])
+        << infos[i].name;
 }
 
 TEST(GradientSumTest, IsTheGradientOfTheWholeBatch) {

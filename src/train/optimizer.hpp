@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <torch/torch.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gasm/ckpt/safetensors.hpp"
+#include "gasm/config/optim_config.hpp"
+#include "gasm/models/model_summary.hpp"
+
+namespace gasm {
+
+/// Moves named parameters along their gradients. Decay applies to matrices
+/// only (parameter_groups), and each parameter has its own share of the
+/// learning rate.
+class Optimizer {
+ public:
+  virtual ~Optimizer() = default;
+
+  /// One update. `grads[i]` has the shape of parameter i.
+  virtual void step(std::vector<at::Tensor> const& grads, double lr) = 0;
+
+  /// What it remembers of each parameter, as WHAT.NAME.
+  virtual TensorFile state() const = 0;
+  /// The reverse; an Error names what is missing or misshapen.
+  virtual void load_state(TensorFile const& file) = 0;
+};
+
+/// Of optim.kind. `scale_of[i]` multiplies the learning rate of
+/// `parameters[i]`.
+std::unique_ptr<Optimizer> make_optimizer(OptimConfig const& optim,
+                                          std::vector<ParameterInfo> parameters,
+                                          std::vector<double> scale_of);
+
+/// Parameters that are treated alike, by their places in the list.
+struct OptimizerGroup {
+  double decay;
+  double lr_scale;
+  std::vector<std::size_t> members;
+};
+std::vector<OptimizerGroup> group_parameters(
+    OptimConfig const& optim, std::vector<ParameterInfo> const& parameters,
+    std::vector<double> const& scale_of);
+
+/// Copies the tensor `name` of an optimiser's state into `target`. An Error if
+/// it is missing or misshapen.
+void copy_optimizer_state(TensorFile const& file, std::string const& name,
+                          at::Tensor const& target);
+
+}  // namespace gasm

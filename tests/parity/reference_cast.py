@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""CAST in PyTorch, from its description: blocks of transformers' CLIP and VideoMAE with
+adapters and bottleneck cross-attention between them. Names of what is new are gasm's."""
+import re
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+
+class Adapter(nn.Module):
+    def __init__(self, width, hidden, skip):
+        super().__init__()
+        self.skip = skip
+        self.down = nn.Linear(width, hidden)
+        self.up = nn.Linear(hidden, width)
+
+    def forward(self, x):
+        change = self.up(functional.gelu(self.down(x)))
+        return x + change if self.skip else change
+
+
+class Window(nn.Module):
+    """Of [..., L, R] to [..., L, R], whatever windows are stacked in front."""
+
+    def __init__(self, width, heads, length):
+        super().__init__()
+        self.heads = heads
+        self.query_pos = nn.Parameter(torch.zeros(length, width))
+        self.context_pos = nn.Parameter(torch.zeros(length, width))
+        self.q, self.k, self.v, self.o = (nn.Linear(width, width) for _ in range(4))
+
+    def forward(self, query, context):
+        def in_heads(x):
+            return x.unflatten(-1, (self.heads, -1)).transpose(-2, -3)
+        context = context + self.context_pos
+        q = in_heads(self.q(query + self.query_pos))
+        k, v = in_heads(self.k(context)), in_heads(self.v(context))
+        weight = torch.softmax(torch.matmul(q, k.transpose(-1, -2)) * q.shape[-1] ** -0.5, -1)
+        return self.o(torch.matmul(weight, v).transpose(-2, -3).flatten(-2))
+
+
+class Cross(nn.Module):
+    def __init__(self, width, narrow, heads, frames, places):
+        super().__init__()
+        self.spatial_down, self.temporal_down = (nn.Linear(width, narrow) for _ in range(2))
+        self.spatial_norm, self.temporal_norm = (nn.LayerNorm(narrow, eps=1e-6) for _ in range(2))
+        self.over_time = Window(narrow, heads, frames)
+        self.over_space = Window(narrow, heads, places)
+        self.spatial_up, self.temporal_up = (nn.Linear(narrow, width) for _ in range(2))
+
+    def forward(self, s, t):
+        """s [B, F, 1 + N, D], t [B, F, N, D]."""
+        s = self.spatial_norm(self.spatial_down(s))
+        t = self.temporal_norm(self.temporal_down(t))
+        patches = s[:, :, 1:]
+        # Time: windows are places, [B, N, F, R].
+        moved = self.over_time(patches.transpose(1, 2), t.transpose(1, 2)).transpose(1, 2)
+        joined = torch.cat([s[:, :, :1], moved], 2)
+        still = self.over_space(t, patches)
+        return (self.spatial_up(functional.gelu(joined)),
+                self.temporal_up(functional.gelu(still)))
+
+
+class Block(nn.Module):
+    def __init__(self, c, frames, places):
+        super().__init__()
+        width, hidden = c["width"], int(c["width"] * c["adapter_ratio"])
+        self.spatial_adapter = Adapter(width, hidden, True)
+        self.temporal_adapter = Adapter(width, hidden, True)
+        self.cross = Cross(width, int(width * c["bottleneck_ratio"]), c["heads"], frames, places)
+        self.spatial_mlp_adapter = Adapter(width, hidden, False)
+        self.temporal_mlp_adapter = Adapter(width, hidden, False)
+
+    def forward(self, s, t, clip, videomae):
+        batch, frames = s.shape[:2]
+        seen = clip.self_attn(clip.layer_norm1(s.flatten(0, 1)), None)[0]
+        s = s + self.spatial_adapter(seen.unflatten(0, (batch, frames)))
+        seen = videomae.attention(videomae.layernorm_before(t.flatten(1, 2)))
+        t = t + self.temporal_adapter(seen.unflatten(1, (frames, -1)))
+        to_s, to_t = self.cross(s, t)
+        s, t = s + to_s, t + to_t
+        n = clip.layer_norm2(s)
+        s = s + clip.mlp(n) + 0.5 * self.spatial_mlp_adapter(n)
+        n = videomae.layernorm_after(t)
+        # Its output adds what it is given last.
+        t = videomae.output(videomae.intermediate(n), t) + 0.5 * self.temporal_mlp_adapter(n)
+        return s, t
+
+
+class Cast(nn.Module):
+    """`c`: the section model.cast, with every size in it."""
+
+    def __init__(self, c, clip_frames, num_classes):
+        super().__init__()
+        from transformers import CLIPVisionConfig, CLIPVisionModel, VideoMAEConfig, VideoMAEModel
+        sizes = dict(hidden_size=c["width"], intermediate_size=c["ffn_hidden"],
+                     num_hidden_layers=c["depth"], num_attention_heads=c["heads"],
+                     patch_size=c["patch"], attn_implementation="eager")
+        height, width = c["resolution"]
+        rows, columns = height // c["patch"], width // c["patch"]
+        self.c = c
+        self.clip = CLIPVisionModel(CLIPVisionConfig(image_size=height, **sizes))
+        self.clip.embeddings.position_embedding = nn.Embedding(1 + rows * columns, c["width"])
+        self.videomae = VideoMAEModel(VideoMAEConfig(
+            image_size=[height, width], num_frames=clip_frames, tubelet_size=2,
+            use_mean_pooling=True, layer_norm_eps=1e-6, **sizes))
+        self.blocks = nn.ModuleList(Block(c, clip_frames // 2, rows * columns)
+                                    for _ in range(c["depth"]))
+        self.fc_norm = nn.LayerNorm(c["width"], eps=1e-6)
+        hidden = int(c["width"] * c["adapter_ratio"])
+        self.spatial_adapter = Adapter(c["width"], hidden, False)
+        self.temporal_adapter = Adapter(c["width"], hidden, False)
+        self.head = nn.Linear(c["width"], num_classes)
+        for name, parameter in self.named_parameters():
+            frozen = name.startswith(("clip.", "videomae.")) and "post_layernorm" not in name
+            parameter.requires_grad_(not frozen)
+
+    def embed_clip(self, images):
+        parts = self.clip.embeddings
+        patches = parts.patch_embedding(images).flatten(2).transpose(1, 2)
+        cls = parts.class_embedding.expand(len(images), 1, -1)
+        return self.clip.pre_layrnorm(torch.cat([cls, patches], 1)
+                                      + parts.position_embedding.weight)
+
+    def forward(self, pixels):
+        """pixels [B, T, 3, H, W], normalised."""
+        batch = pixels.shape[0]
+        s = self.embed_clip(pixels[:, 1::2].flatten(0, 1)).unflatten(0, (batch, -1))
+        t = self.videomae.embeddings(pixels, None).unflatten(1, (s.shape[1], -1))
+        for block, clip, videomae in zip(self.blocks, self.clip.encoder.layers,
+                                         self.videomae.encoder.layer):
+            s, t = block(s, t, clip, videomae)
+        spatial = self.clip.post_layernorm(s[:, :, 0].mean(1))
+        temporal = self.fc_norm(t.mean((1, 2)))
+        return self.head(self.spatial_adapter(spatial) + self.temporal_adapter(temporal))
+
+
+RULES = [
+    (r"position_ids$", None),
+    (r"^clip\.embeddings\.class_embedding$", "clip.embeddings.cls_token"),
+    (r"^clip\.embeddings\.patch_embedding\.", "clip.embeddings.patch_embeddings."),
+    (r"^clip\.embeddings\.position_embedding\.weight$", "clip.embeddings.position_embeddings"),
+    (r"^clip\.pre_layrnorm\.", "clip.input_norm."),
+    (r"^clip\.post_layernorm\.", "clip.norm."),
+    (r"^clip\.encoder\.layers\.(\d+)\.self_attn\.out_proj\.", r"clip.layer.\1.attention.o_proj."),
+    (r"^clip\.encoder\.layers\.(\d+)\.self_attn\.", r"clip.layer.\1.attention."),
+    (r"^clip\.encoder\.layers\.(\d+)\.layer_norm(\d)\.", r"clip.layer.\1.norm\2."),
+    (r"^clip\.encoder\.layers\.(\d+)\.mlp\.fc1\.", r"clip.layer.\1.mlp.up_proj."),
+    (r"^clip\.encoder\.layers\.(\d+)\.mlp\.fc2\.", r"clip.layer.\1.mlp.down_proj."),
+    (r"^videomae\.embeddings\.patch_embeddings\.projection\.",
+     "videomae.embeddings.patch_embeddings."),
+    (r"^videomae\.encoder\.layer\.(\d+)\.attention\.attention\.query\.",
+     r"videomae.layer.\1.attention.q_proj."),
+    (r"^videomae\.encoder\.layer\.(\d+)\.attention\.attention\.key\.",
+     r"videomae.layer.\1.attention.k_proj."),
+    (r"^videomae\.encoder\.layer\.(\d+)\.attention\.attention\.value\.",
+     r"videomae.layer.\1.attention.v_proj."),
+    (r"^videomae\.encoder\.layer\.(\d+)\.attention\.output\.dense\.",
+     r"videomae.layer.\1.attention.o_proj."),
+    (r"^videomae\.encoder\.layer\.(\d+)\.intermediate\.dense\.", r"videomae.layer.\1.mlp.up_proj."),
+    (r"^videomae\.encoder\.layer\.(\d+)\.output\.dense\.", r"videomae.layer.\1.mlp.down_proj."),
+    (r"^videomae\.encoder\.layer\.(\d+)\.layernorm_before\.", r"videomae.layer.\1.norm1."),
+    (r"^videomae\.encoder\.layer\.(\d+)\.layernorm_after\.", r"videomae.layer.\1.norm2."),
+]
+
+
+def named_as_ours(tensors):
+    """State or gradients under gasm's names."""
+    found = {}
+    for name, tensor in tensors.items():
+        for pattern, to in RULES:
+            if re.search(pattern, name):
+                name = None if to is None else re.sub(pattern, to, name)
+                break
+        if name == "clip.embeddings.cls_token":
+            tensor = tensor.view(1, 1, -1)
+        if name == "clip.embeddings.position_embeddings":
+            tensor = tensor.unsqueeze(0)
+        if name is not None:
+            found[name] = tensor
+    return found
