@@ -219,11 +219,20 @@ INSTANTIATE_TEST_SUITE_P(
                         "Try train.micro_batch: 2"}));
 
 INSTANTIATE_TEST_SUITE_P(
+    Learning, ContradictionTest,
+    testing::Values(
+        Contradiction{"model: {semantic: {train: some}}",
+                      "f.yaml: model.semantic.learns", "train is some"},
+        Contradiction{"model: {motion: {learns: [res5]}}",
+                      "f.yaml:1:18: model.motion.learns", "Try train: some"},
+        Contradiction{"{data: {source: features}, model: {motion: {train: "
+                      "some, learns: [res3]}}}",
+                      "f.yaml:1:", "model.motion.train"}));
+
+INSTANTIATE_TEST_SUITE_P(
     NotThereYet, ContradictionTest,
     testing::Values(Contradiction{"train: {ema: 0.9}", "f.yaml:1:9: train.ema",
                                   "does not have that yet"},
-                    Contradiction{"train: {precision: bf16}",
-                                  "f.yaml:1:9: train.precision", "Try fp32"},
                     Contradiction{"parallel: {backend: nccl}",
                                   "f.yaml:1:12: parallel.backend",
                                   "Try auto or mpi"},
