@@ -167,10 +167,19 @@ TensorMap run_cast(Case const& c) {
                        {"macs", torch::tensor(total.macs)},
                        {"parameters", torch::tensor(total.parameters)},
                        {"trainable", torch::tensor(total.trainable)}};
-  // A gradient of what is frozen would be an output too many.
-  for (auto const& parameter : model->named_parameters())
-    if (parameter.value().grad().defined())
-      outputs["grad." + parameter.key()] = parameter.value().grad();
+  // A gradient of what is frozen would be an output too many. Those of key
+  // biases are zero but for rounding, and compared beside their matrices.
+  TensorMap key_biases;
+  for (auto const& parameter : model->named_parameters()) {
+    at::Tensor const gradient = parameter.value().grad();
+    if (!gradient.defined()) continue;
+    std::string const name = "grad." + parameter.key();
+    (name.ends_with(".k.bias") ? key_biases : outputs)[name] = gradient;
+  }
+  for (auto const& [name, gradient] : key_biases) {
+    at::Tensor& matrix = outputs.at(name.substr(0, name.size() - 4) + "weight");
+    matrix = at::cat({matrix, gradient.unsqueeze(1)}, 1);
+  }
   return outputs;
 }
 

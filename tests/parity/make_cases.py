@@ -379,6 +379,10 @@ def make_cast(out):
                    "parameters": count_parameters(model),
                    "trainable": torch.tensor(sum(p.numel() for p in learning.values()))}
         gradients = reference_cast.named_as_ours({k: p.grad for k, p in learning.items()})
+        for key in [k for k in gradients if k.endswith(".k.bias")]:
+            # Adds the same to every logit: what is left of it is rounding.
+            weight = key.removesuffix("bias") + "weight"
+            gradients[weight] = torch.cat([gradients[weight], gradients.pop(key)[:, None]], 1)
         outputs.update({f"grad.{k}": v for k, v in gradients.items()})
         write_case(f"{out}/{name}", {"model": {"kind": "cast", "cast": config}},
                    reference_cast.named_as_ours(model.state_dict()),

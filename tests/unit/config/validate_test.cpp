@@ -48,42 +48,42 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Contradiction{"model: {kind: timesformer, timesformer: {preset: "
                       "vits14}}",
-                      "f.yaml:1:48: model.timesformer.preset",
+                      "f.yaml:1:42: model.timesformer.preset",
                       "is vits14. Try vitb16"},
         Contradiction{"model: {kind: timesformer, timesformer: {width: 64}}",
                       "f.yaml:1:42: model.timesformer.width is 64",
                       "preset: vitb16 has 768"},
         Contradiction{"model: {kind: timesformer, timesformer: {preset: "
                       "custom, heads: 7}}",
-                      "f.yaml:1:64: model.timesformer.heads",
+                      "f.yaml:1:58: model.timesformer.heads",
                       "does not divide model.timesformer.width (768)"},
         Contradiction{"model: {kind: timesformer, timesformer: {resolution: "
                       "[224, 200]}}",
-                      "f.yaml:1:54: model.timesformer.resolution",
+                      "f.yaml:1:42: model.timesformer.resolution",
                       "not a multiple of the patch, 16"},
         Contradiction{"model: {kind: timesformer}\ndata: {source: features}",
-                      "f.yaml:2:16: data.source",
+                      "f.yaml:2:8: data.source",
                       "model.kind is timesformer (which runs on clips alone)"},
         Contradiction{"model: {kind: cast, cast: {bottleneck_ratio: 0.3}}",
-                      "f.yaml:1:46: model.cast.bottleneck_ratio",
+                      "f.yaml:1:28: model.cast.bottleneck_ratio",
                       "a bottleneck of 230 channels (model.cast.heads, 12"},
         Contradiction{"model: {kind: cast, cast: {adapter_ratio: 0}}",
-                      "f.yaml:1:43: model.cast.adapter_ratio",
+                      "f.yaml:1:28: model.cast.adapter_ratio",
                       "leaves nothing of the 768 channels"},
         Contradiction{"model: {kind: cast}\ndata: {sampling: {frames: 7}}",
-                      "f.yaml:2:27: data.sampling.frames",
+                      "f.yaml:2:19: data.sampling.frames",
                       "is 7, but model.kind is cast"},
         Contradiction{"model: {kind: cast}\ndata: {augment: {crop: "
                       "short_side, short_side_min_px: 200}}",
-                      "f.yaml:2:56: data.augment.short_side_min_px",
+                      "f.yaml:2:36: data.augment.short_side_min_px",
                       "the clip's 224 px (model.cast.resolution)"},
         Contradiction{"optim: {schedule: step}", "f.yaml: optim.step_epochs",
                       "is empty, but optim.schedule is step"},
         Contradiction{"optim: {step_epochs: [3]}",
-                      "f.yaml:1:22: optim.step_epochs",
+                      "f.yaml:1:9: optim.step_epochs",
                       "is set, but optim.schedule is cosine"},
         Contradiction{"optim: {schedule: step, step_epochs: [3, 3]}",
-                      "f.yaml:1:38: optim.step_epochs", "is not ascending"}));
+                      "f.yaml:1:25: optim.step_epochs", "is not ascending"}));
 
 TEST(Validate, OtherSectionsOfTheModelAreNotLookedAt) {
   EXPECT_EQ(complaint("model: {kind: cast, semantic: {preset: custom, heads: "

@@ -130,7 +130,8 @@ TEST(Cast, GivesEachStreamItsFrames) {
 TEST(Cast, FrozenPartsTakeNoGradientAndDoNotLearn) {
   auto const model = make_recogniser(tiny(ModelKind::cast), 4, 5, 1);
   model->train();
-  at::cross_entropy_loss(model->forward(clips()), at::tensor({0, 1, 2}))
+  at::cross_entropy_loss(model->forward(clips()),
+                         at::tensor({0, 1, 2}, at::kLong))
       .backward();
   for (auto const& parameter : model->named_parameters()) {
     std::string const& name = parameter.key();
