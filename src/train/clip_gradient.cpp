@@ -5,6 +5,11 @@
 
 namespace gasm {
 
+double gradient_norm(at::Tensor const& flat) {
+  std::vector<at::Tensor> const norms = at::_foreach_norm(flat.split(1 << 14));
+  return at::stack(norms).to(at::kDouble).norm().item<double>();
+}
+
 void clip_gradient(at::Tensor const& flat, double norm, double clip_norm) {
   if (clip_norm > 0 && norm > clip_norm) flat.mul_(clip_norm / (norm + 1e-6));
 }

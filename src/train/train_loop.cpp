@@ -165,7 +165,7 @@ StepSums TrainLoop::update(StepPlan const& plan, RunLog& log) {
   auto const& optim = parts_.config.optim;
   auto const sums = sums_.finish_step(*collective_);
   auto flat = sums_.flat_gradient();
-  grad_norm_ = flat.norm().item<double>();
+  grad_norm_ = gradient_norm(flat);
   // The same numbers on all ranks, and so the same decision.
   if (!std::isfinite(sums.loss) || !std::isfinite(grad_norm_)) {
     auto const diverged = error(

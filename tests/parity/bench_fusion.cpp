@@ -36,8 +36,8 @@ class Autocast {
 };
 
 struct Bench {
-  Bench(gasm::FusionSpec const& spec, std::int64_t batch, bool is_bf16)
-      : model(spec), is_bf16(is_bf16) {
+  Bench(gasm::FusionSpec const& spec, std::int64_t batch, bool in_bf16)
+      : model(spec), is_bf16(in_bf16) {
     std::int64_t const places =
         std::int64_t{spec.semantic_grid[0]} * spec.semantic_grid[1];
     semantic = torch::randn(
@@ -47,7 +47,7 @@ struct Bench {
                            spec.motion_grid[0] * spec.motion_grid[1],
                            spec.motion_dim});
     labels = torch::randint(0, spec.num_classes, {batch});
-    left = torch::randn({2048, 2048}).to(is_bf16 ? at::kBFloat16 : at::kFloat);
+    left = torch::randn({2048, 2048}).to(in_bf16 ? at::kBFloat16 : at::kFloat);
     // What starts at zero would make the work of backward unlike later steps'.
     at::NoGradGuard const no_grad;
     for (at::Tensor& parameter : model.parameters())

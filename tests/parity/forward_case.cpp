@@ -192,15 +192,21 @@ TensorMap run_case(std::string const& family, Case const& c) {
   throw gasm::usage_error("no family {}", family);
 }
 
+double largest(at::Tensor const& x) { return x.abs().max().item<double>(); }
+
 /// The expected tensor whose largest value an error is relative to. A bias on
-/// keys moves all logits of a query alike: its gradient is zero but for
-/// rounding, which the gradient of the same layer's weight measures.
+/// keys, and a penalty on the distance to one visible place, move all logits
+/// of a query alike: their gradient is zero but for rounding, which the
+/// gradient of the same layer's weights measures.
 at::Tensor yardstick(Case const& c, std::string const& name) {
-  std::string const key_bias = ".k.bias";
-  if (!name.starts_with("grad.") || !name.ends_with(key_bias))
-    return c.outputs.at(name);
-  std::string const layer = name.substr(0, name.size() - key_bias.size());
-  return c.outputs.at(layer + ".k.weight");
+  at::Tensor const own = c.outputs.at(name);
+  for (std::string const leaf : {".k.bias", ".pos_gain"}) {
+    if (!name.starts_with("grad.") || !name.ends_with(leaf)) continue;
+    std::string const layer = name.substr(0, name.size() - leaf.size());
+    at::Tensor const keys = c.outputs.at(layer + ".k.weight");
+    return largest(own) < 1e-4 * largest(keys) ? keys : own;
+  }
+  return own;
 }
 
 /// Largest difference relative to the largest value of `of`; integers must be
@@ -211,9 +217,7 @@ double relative_error(at::Tensor const& got, at::Tensor const& wanted,
     throw gasm::error("shape {} instead of {}", gasm::shape_text(got),
                       gasm::shape_text(wanted));
   if (!wanted.is_floating_point()) return at::equal(got, wanted) ? 0.0 : 1.0;
-  double const scale = of.abs().max().item<double>();
-  double const gap = (got - wanted).abs().max().item<double>();
-  return gap / std::max(scale, 1e-30);
+  return largest(got - wanted) / std::max(largest(of), 1e-30);
 }
 
 double check_case(std::string const& family, Case const& c) {

@@ -78,7 +78,7 @@ TensorMap run_step(fs::path const& folder) {
   }
   auto const result = sums.finish_step(*gasm::make_self_collective());
   at::Tensor const flat = sums.flat_gradient();
-  double const norm = flat.norm().item<double>();
+  double const norm = gasm::gradient_norm(flat);
   gasm::clip_gradient(flat, norm, optim.clip_norm);
   adamw.step(sums.gradients(), optim.lr);
   if (!norms.empty()) gasm::apply_running_update(norms, sums.mean_statistics());

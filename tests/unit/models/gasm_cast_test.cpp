@@ -149,14 +149,16 @@ struct Options {
 
 std::vector<Options> all_options() {
   std::vector<Options> all;
+  for (auto const& pool : choices(FusionPool{}))
+    all.push_back({FusionWindow::global, pool.value, Standardise::batchnorm,
+                   GraphEdges::frozen, GraphForm::automatic, 0});
   for (auto const& window : choices(FusionWindow{}))
     for (auto const& pool : choices(FusionPool{}))
       for (auto const& standardise : choices(Standardise{}))
         for (auto const& edges : choices(GraphEdges{}))
           for (auto const& form : choices(GraphForm{}))
-            for (int const layers : {0, 2})
-              all.push_back({window.value, pool.value, standardise.value,
-                             edges.value, form.value, layers});
+            all.push_back({window.value, pool.value, standardise.value,
+                           edges.value, form.value, 2});
   return all;
 }
 

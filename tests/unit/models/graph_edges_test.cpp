@@ -82,8 +82,8 @@ TEST(EdgeLists, HoldEveryEdgeOnce) {
   at::Tensor const kind = choose_edges(at::rand({3, 20, 20}), neighbour, 4);
   at::Tensor const list = edge_lists(kind, 13);
   EXPECT_EQ(list.sizes(), (Row{3, 20, 13}));
-  at::Tensor const found =
-      at::zeros_like(kind).scatter_(-1, list, kind.gather(-1, list) >= 0);
+  at::Tensor const found = at::zeros_like(kind).scatter_(
+      -1, list, (kind.gather(-1, list) >= 0).to(at::kChar));
   EXPECT_TRUE(at::equal(found, (kind >= 0).to(at::kChar)));
 }
 
