@@ -152,6 +152,32 @@ void check_motion(ModelConfig const& model, Locate const& locate) {
             to_word(config.stage));
 }
 
+/// Do the heads divide the width of each stream?
+void check_stream_heads(ModelConfig const& model, Locate const& locate,
+                        std::string_view path, int heads) {
+  auto const& fusion = model.fusion;
+  auto const check_stream = [&](std::string_view width_path, int projected,
+                                std::string_view own_path, int own) {
+    if (fusion.kind == FusionKind::cross)
+      check_divides(locate, path, heads, "model.fusion.dim", fusion.dim);
+    else if (projected > 0)
+      check_divides(locate, path, heads, width_path, projected);
+    else
+      check_divides(locate, path, heads, own_path, own);
+  };
+  if (fusion.kind != FusionKind::motion)
+    check_stream("model.fusion.semantic_width", fusion.semantic_width,
+                 "model.semantic.width", model.semantic.width);
+  if (fusion.kind == FusionKind::semantic) return;
+  auto const& motion = model.motion;
+  check_stream(
+      "model.fusion.motion_width", fusion.motion_width,
+      "the width of the motion stage",
+      is_vit(motion.kind)
+          ? motion.vit.width
+          : motion.widths[static_cast<std::size_t>(last_stage(motion))]);
+}
+
 void check_fusion(ModelConfig const& model, Locate const& locate) {
   auto const& fusion = model.fusion;
   auto const kind = fusion.kind;
@@ -163,30 +189,18 @@ void check_fusion(ModelConfig const& model, Locate const& locate) {
             "model.fusion.cross_bias",
             "needs more than one motion place. Try model.motion.grid: [4, "
             "4].");
-  if (fusion.graph.layers == 0) return;
-  auto const check_stream = [&](std::string_view path, int projected,
-                                std::string_view own_path, int own) {
-    if (is_cross)
-      check_divides(locate, "model.fusion.graph.heads", fusion.graph.heads,
-                    "model.fusion.dim", fusion.dim);
-    else if (projected > 0)
-      check_divides(locate, "model.fusion.graph.heads", fusion.graph.heads,
-                    path, projected);
-    else
-      check_divides(locate, "model.fusion.graph.heads", fusion.graph.heads,
-                    own_path, own);
-  };
-  if (kind != FusionKind::motion)
-    check_stream("model.fusion.semantic_width", fusion.semantic_width,
-                 "model.semantic.width", model.semantic.width);
-  if (kind != FusionKind::semantic)
-    check_stream(
-        "model.fusion.motion_width", fusion.motion_width,
-        "the width of the motion stage",
-        is_vit(model.motion.kind)
-            ? model.motion.vit.width
-            : model.motion
-                  .widths[static_cast<std::size_t>(last_stage(model.motion))]);
+  bool const has_graph = fusion.graph.layers > 0;
+  refuse_if(has_graph && fusion.graph.edges == GraphEdges::frozen &&
+                fusion.standardise == Standardise::batchnorm,
+            locate, "model.fusion.graph.edges",
+            "is frozen, but model.fusion.standardise is batchnorm (its scaling "
+            "is learned). Try learned, or model.fusion.standardise: fixed.");
+  if (has_graph)
+    check_stream_heads(model, locate, "model.fusion.graph.heads",
+                       fusion.graph.heads);
+  if (fusion.pool == FusionPool::attention)
+    check_stream_heads(model, locate, "model.fusion.pool_heads",
+                       fusion.pool_heads);
 }
 
 void check_sampling(RunConfig const& config, Locate const& locate) {
@@ -387,12 +401,22 @@ void check(FusionSpec const& spec, Locate const& locate) {
     if (is_cross) return spec.fusion_dim;
     return projected > 0 ? projected : own;
   };
-  if (spec.graph_layers > 0 && uses_semantic)
-    check_divides(locate, "graph_heads", spec.graph_heads, "the semantic width",
-                  width(spec.semantic_width, spec.semantic_dim));
-  if (spec.graph_layers > 0 && uses_motion)
-    check_divides(locate, "graph_heads", spec.graph_heads, "the motion width",
-                  width(spec.motion_width, spec.motion_dim));
+  auto const check_heads = [&](std::string_view path, int heads) {
+    if (uses_semantic)
+      check_divides(locate, path, heads, "the semantic width",
+                    width(spec.semantic_width, spec.semantic_dim));
+    if (uses_motion)
+      check_divides(locate, path, heads, "the motion width",
+                    width(spec.motion_width, spec.motion_dim));
+  };
+  if (spec.graph_layers > 0) check_heads("graph_heads", spec.graph_heads);
+  if (spec.pool == FusionPool::attention)
+    check_heads("pool_heads", spec.pool_heads);
+  refuse_if(
+      spec.graph_layers > 0 && spec.graph_edges == GraphEdges::frozen &&
+          spec.standardise == Standardise::batchnorm,
+      locate, "graph_edges",
+      "is frozen, but standardise is batchnorm (its scaling is learned).");
   auto const last = *std::max_element(spec.semantic_frames.begin(),
                                       spec.semantic_frames.end());
   refuse_if(last >= spec.clip_frames, locate, "semantic_frames",

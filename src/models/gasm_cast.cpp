@@ -46,6 +46,13 @@ std::int64_t width_of(Stream::Sizes const& sizes) {
   return sizes.width ? sizes.width : sizes.dim_in;
 }
 
+/// [B, steps * L, D] -> [B, D], or [B, steps * D].
+at::Tensor pool_tokens(at::Tensor const& x, FusionPool pool,
+                       std::int64_t steps) {
+  if (pool == FusionPool::mean) return x.mean(1);
+  return x.unflatten(1, {steps, -1}).mean(2).flatten(1);
+}
+
 void check_input(char const* name, at::Tensor const& x,
                  Stream::Sizes const& sizes) {
   if (!x.defined())
@@ -71,6 +78,7 @@ GasmCast::GasmCast(FusionSpec const& spec) : spec_(spec) {
     norm_s_ = register_module("norm_s", make_layer_norm(width_of(s)));
   if (motion_)
     norm_m_ = register_module("norm_m", make_layer_norm(width_of(m)));
+  build_pools(width_of(s), width_of(m));
   bool const by_time = spec.pool == FusionPool::time_concat;
   build_head(width_of(s) * (by_time ? s.steps : 1),
              width_of(m) * (by_time ? m.steps : 1));
@@ -117,7 +125,7 @@ void GasmCast::set_activations(Activations activations) {
 TokenPair GasmCast::run_layer(FusionLayer& layer, TokenPair const& tokens,
                               TraceScope const& trace) {
   // The second pass would write a trace that may be gone by then.
-  if (activations_ == Activations::kept || trace)
+  if (activations_ == Activations::kept || trace.is_on())
     return layer.fuse(tokens, masks_, trace);
   auto const out =
       recomputed(layer,
@@ -129,9 +137,29 @@ TokenPair GasmCast::run_layer(FusionLayer& layer, TokenPair const& tokens,
   return {out[0], out[1]};
 }
 
-at::Tensor GasmCast::pool(at::Tensor const& tokens, std::int64_t steps) const {
-  if (spec_.pool == FusionPool::mean) return tokens.mean(1);
-  return tokens.unflatten(1, {steps, -1}).mean(2).flatten(1);
+void GasmCast::build_pools(std::int64_t dim_semantic, std::int64_t dim_motion) {
+  if (spec_.pool != FusionPool::attention) return;
+  std::int64_t const heads = spec_.pool_heads;
+  if (semantic_)
+    pool_s_ = register_module(
+        "pool_s", std::make_shared<AttentionPool>(dim_semantic, heads));
+  if (motion_)
+    pool_m_ = register_module(
+        "pool_m", std::make_shared<AttentionPool>(dim_motion, heads));
+}
+
+at::Tensor GasmCast::pool_semantic(at::Tensor const& tokens,
+                                   TraceScope const& trace) {
+  at::Tensor const x = norm_s_(tokens);
+  if (pool_s_) return pool_s_->forward(x, trace, "pool_s");
+  return pool_tokens(x, spec_.pool, num_kept_frames(spec_));
+}
+
+at::Tensor GasmCast::pool_motion(at::Tensor const& tokens,
+                                 TraceScope const& trace) {
+  at::Tensor const x = norm_m_(tokens);
+  if (pool_m_) return pool_m_->forward(x, trace, "pool_m");
+  return pool_tokens(x, spec_.pool, spec_.motion_segments);
 }
 
 at::Tensor GasmCast::forward(at::Tensor const& semantic,
@@ -154,11 +182,11 @@ at::Tensor GasmCast::forward(at::Tensor const& semantic,
                        root.below("fusion." + std::to_string(i)));
   std::vector<at::Tensor> pooled;
   if (semantic_) {
-    pooled.push_back(pool(norm_s_(tokens.semantic), s.steps));
+    pooled.push_back(pool_semantic(tokens.semantic, root));
     root.record("semantic_pooled", pooled.back());
   }
   if (motion_) {
-    pooled.push_back(pool(norm_m_(tokens.motion), m.steps));
+    pooled.push_back(pool_motion(tokens.motion, root));
     root.record("motion_pooled", pooled.back());
   }
   auto const drop = [&](at::Tensor const& x) {

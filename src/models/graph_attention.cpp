@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "dense_graph_attention.hpp"
+#include "gasm/base/error.hpp"
 #include "gasm/config/fusion_spec.hpp"
 
 namespace gasm {
@@ -12,128 +14,154 @@ namespace {
 
 constexpr double kMinusInfinity = -std::numeric_limits<double>::infinity();
 
-at::Tensor identity(std::int64_t n, at::Device device) {
-  return at::eye(n, at::TensorOptions().dtype(at::kBool).device(device));
+/// From here on gathering is the faster form (docs/benchmarks.md).
+constexpr std::int64_t kGatherFrom = 1024;
+
+/// Values at the edges of each node, [..., N, K], among all pairs as zeros.
+at::Tensor spread(at::Tensor const& listed, at::Tensor const& list) {
+  at::Tensor all = at::zeros(
+      {listed.size(0), listed.size(1), listed.size(2), listed.size(2)},
+      listed.options());
+  return all.scatter_(-1, list.unsqueeze(1).expand(listed.sizes()), listed);
 }
 
 }  // namespace
 
-StructuralEdges structural_edges(std::vector<std::int64_t> const& grid) {
-  std::vector<at::Tensor> axes;
-  for (std::int64_t n : grid) axes.push_back(at::arange(n, at::kLong));
-  auto const rank = static_cast<std::int64_t>(grid.size());
-  at::Tensor const place =
-      at::stack(at::meshgrid(axes, "ij"), -1).reshape({-1, rank});
-  // [i, j, axis]: where j lies as seen from i.
-  at::Tensor const delta = place.unsqueeze(0) - place.unsqueeze(1);
-  StructuralEdges edges;
-  edges.neighbour = delta.abs().amax(-1) == 1;
-  edges.num_offsets = 1;
-  edges.offset = at::zeros_like(delta.select(-1, 0));
-  for (std::int64_t a = 0; a < rank; ++a) {
-    std::int64_t const n = grid[static_cast<std::size_t>(a)];
-    edges.offset = edges.offset * (2 * n - 1) + (delta.select(-1, a) + (n - 1));
-    edges.num_offsets *= 2 * n - 1;
+std::int64_t list_length(GraphForm form, std::vector<std::int64_t> const& grid,
+                         std::int64_t topk) {
+  // Self and neighbours are at most three along each axis.
+  std::int64_t num_nodes = 1, num_near = 1;
+  for (std::int64_t n : grid) {
+    num_nodes *= n;
+    num_near *= std::min<std::int64_t>(n, 3);
   }
-  return edges;
+  bool const gathers =
+      form == GraphForm::gather ||
+      (form == GraphForm::automatic && num_nodes >= kGatherFrom);
+  return gathers ? std::min(num_nodes, num_near + topk) : 0;
 }
 
-at::Tensor choose_edges(at::Tensor const& cosine, at::Tensor const& neighbour,
-                        std::int64_t topk) {
-  at::NoGradGuard const no_grad;
-  std::int64_t const n = cosine.size(-1);
-  at::Tensor const self = identity(n, cosine.device());
-  at::Tensor const score =
-      cosine.detach().masked_fill(self.logical_or(neighbour), kMinusInfinity);
-  at::Tensor const best = std::get<1>(
-      at::sort(score, /*stable=*/true, /*dim=*/-1, /*descending=*/true));
-  at::Tensor kind = at::full_like(cosine, -1, at::kLong);
-  kind.scatter_(-1, best.narrow(-1, 0, std::min(topk, n)), 2);
-  // With fewer than topk candidates the rest of `best` are fixed edges.
-  kind.masked_fill_(score.isinf(), -1);
-  return kind.masked_fill_(neighbour, 1).masked_fill_(self, 0);
-}
-
-GraphAttention::GraphAttention(std::int64_t dim, std::int64_t heads,
-                               std::vector<std::int64_t> const& grid,
-                               std::int64_t topk, std::int64_t sim_dim)
-    : heads_(heads), topk_(topk) {
-  StructuralEdges const edges = structural_edges(grid);
+GraphAttention::GraphAttention(GraphOptions const& options)
+    : heads_(options.heads),
+      topk_(options.topk),
+      list_length_(list_length(options.form, options.grid, options.topk)) {
+  StructuralEdges const edges = structural_edges(options.grid);
+  std::int64_t const dim = options.dim;
   neighbour_ = register_constant(*this, "neighbour", edges.neighbour);
   offset_ = register_constant(*this, "offset", edges.offset);
-  type_bias_ = register_parameter("type_bias", torch::zeros({heads, 3}));
+  type_bias_ = register_parameter("type_bias", torch::zeros({heads_, 3}));
   rel_bias_ =
-      register_parameter("rel_bias", torch::zeros({heads, edges.num_offsets}));
-  sim_gain_ = register_parameter("sim_gain", torch::zeros({heads}));
+      register_parameter("rel_bias", torch::zeros({heads_, edges.num_offsets}));
+  sim_gain_ = register_parameter("sim_gain", torch::zeros({heads_}));
   norm_ = register_module("norm", make_layer_norm(dim));
   q_ = register_module("q", torch::nn::Linear(dim, dim));
   k_ = register_module("k", torch::nn::Linear(dim, dim));
   v_ = register_module("v", torch::nn::Linear(dim, dim));
   o_ = register_module("o", torch::nn::Linear(dim, dim));
-  sim_ = register_module(
-      "sim",
-      torch::nn::Linear(torch::nn::LinearOptions(dim, sim_dim).bias(false)));
+  if (options.edges == GraphEdges::frozen) return;
+  auto sim = torch::nn::LinearOptions(dim, options.sim_dim);
+  sim_ = register_module("sim", torch::nn::Linear(sim.bias(false)));
 }
 
-at::Tensor GraphAttention::add_biases(at::Tensor const& dot,
-                                      at::Tensor const& kind,
-                                      at::Tensor const& cosine) const {
+EdgeSet GraphAttention::choose(at::Tensor const& cosine) const {
+  EdgeSet edges;
+  edges.cosine = cosine;
+  edges.kind = choose_edges(cosine, neighbour_, topk_);
+  if (list_length_ > 0) edges.list = edge_lists(edges.kind, list_length_);
+  return edges;
+}
+
+at::Tensor GraphAttention::shared_bias() const {
   // Gathering type_bias[kind] would scatter its gradient element by element;
   // a product with each kind's mask adds the same number.
-  auto const type = [&](std::int64_t k) {
-    return type_bias_.select(1, k).view({heads_, 1, 1});
+  auto const type = [&](std::int64_t k, at::Tensor const& mask) {
+    return type_bias_.select(1, k).view({heads_, 1, 1}) *
+           mask.to(type_bias_.scalar_type());
   };
-  auto const where = [&](at::Tensor const& mask) {
-    return mask.to(dot.scalar_type());
-  };
-  at::Tensor const self = identity(kind.size(-1), kind.device());
+  at::Tensor const self = at::eye(neighbour_.size(0), neighbour_.options());
   at::Tensor const relative =
       at::embedding(rel_bias_.t(), offset_).permute({2, 0, 1});
-  at::Tensor const fixed = type(0) * where(self) + type(1) * where(neighbour_);
-  at::Tensor const similar = type(2) * where(kind == 2).unsqueeze(1);
-  at::Tensor const likeness =
-      sim_gain_.view({heads_, 1, 1}) * cosine.unsqueeze(1);
-  return ((dot + relative) + fixed) + similar + likeness;
+  return relative + type(0, self) + type(1, neighbour_);
 }
 
-at::Tensor GraphAttention::forward(at::Tensor const& x,
-                                   TraceScope const& trace) {
-  namespace F = torch::nn::functional;
+at::Tensor GraphAttention::attend_all(at::Tensor const& q, at::Tensor const& k,
+                                      at::Tensor const& v, EdgeSet const& edges,
+                                      TraceScope const& trace) const {
+  Attended const attended = attend_densely(q, k, v,
+                                           {.relative = shared_bias(),
+                                            .gain = sim_gain_,
+                                            .similar = type_bias_.select(1, 2),
+                                            .cosine = edges.cosine,
+                                            .kind = edges.kind});
+  trace.record("weight", attended.weight);
+  return attended.mixed;
+}
+
+/// [G, H, N, K] for the kinds [G, N, K] of listed edges.
+at::Tensor GraphAttention::listed_biases(EdgeSet const& edges,
+                                         at::Tensor const& kind) const {
+  at::Tensor const offset =
+      offset_.expand(edges.kind.sizes()).gather(-1, edges.list);
+  at::Tensor const relative = at::embedding(rel_bias_.t(), offset);
+  at::Tensor const types = at::one_hot(kind.clamp_min(0).to(at::kLong), 3);
+  at::Tensor const type =
+      at::matmul(types.to(type_bias_.scalar_type()), type_bias_.t());
+  at::Tensor const cosine = edges.cosine.gather(-1, edges.list).unsqueeze(-1);
+  return (relative + type + cosine * sim_gain_).permute({0, 3, 1, 2});
+}
+
+at::Tensor GraphAttention::attend_listed(at::Tensor const& q,
+                                         at::Tensor const& k,
+                                         at::Tensor const& v,
+                                         EdgeSet const& edges,
+                                         TraceScope const& trace) const {
+  std::int64_t const g = q.size(0), n = q.size(2), d = q.size(3);
+  at::Tensor const first = at::arange(g * heads_, edges.list.options()) * n;
+  at::Tensor const rows =
+      edges.list.unsqueeze(1) + first.view({g, heads_, 1, 1});
+  // An embedding, because its gradient is summed in a fixed order everywhere.
+  auto const gather = [&](at::Tensor const& x) {
+    return at::embedding(x.reshape({g * heads_ * n, d}), rows);
+  };
+  double const root = std::sqrt(static_cast<double>(d));
+  at::Tensor const kind = edges.kind.gather(-1, edges.list);
+  at::Tensor const dot =
+      at::matmul(gather(k), q.unsqueeze(-1)).squeeze(-1) / root;
+  at::Tensor const weight =
+      (dot + listed_biases(edges, kind))
+          .masked_fill((kind < 0).unsqueeze(1), kMinusInfinity)
+          .softmax(-1);
+  if (trace.is_on()) trace.record("weight", spread(weight, edges.list));
+  return join_heads(at::matmul(weight.unsqueeze(-2), gather(v)).squeeze(-2));
+}
+
+at::Tensor GraphAttention::forward(at::Tensor const& x, TraceScope const& trace,
+                                   EdgeSet const* frozen) {
+  GASM_ASSERT(sim_.is_empty() == (frozen != nullptr));
   at::Tensor const y = norm_(x);
-  at::Tensor const z =
-      F::normalize(sim_(y), F::NormalizeFuncOptions().dim(-1).eps(1e-6));
-  at::Tensor const cosine = at::matmul(z, z.transpose(1, 2));
-  at::Tensor const kind = choose_edges(cosine, neighbour_, topk_);
+  EdgeSet const edges = frozen ? *frozen : choose(cosine_similarity(sim_(y)));
+  if (trace.is_on()) trace.record("edges", edges.kind.to(at::kLong));
   at::Tensor const q = split_heads(q_(y), heads_);
   at::Tensor const k = split_heads(k_(y), heads_);
   at::Tensor const v = split_heads(v_(y), heads_);
-  double const root = std::sqrt(static_cast<double>(q.size(-1)));
-  at::Tensor const dot = at::matmul(q, k.transpose(-1, -2)) / root;
-  at::Tensor const weight =
-      add_biases(dot, kind, cosine)
-          .masked_fill((kind < 0).unsqueeze(1), kMinusInfinity)
-          .softmax(-1);
-  trace.record("edges", kind);
-  trace.record("weight", weight);
-  return o_(join_heads(at::matmul(weight, v)));
+  return o_(list_length_ > 0 ? attend_listed(q, k, v, edges, trace)
+                             : attend_all(q, k, v, edges, trace));
 }
 
-GraphBlock::GraphBlock(std::int64_t dim, FusionSpec const& spec,
-                       std::vector<std::int64_t> const& grid, std::int64_t topk)
+GraphBlock::GraphBlock(GraphOptions const& options, FusionSpec const& spec)
     : drop_path_(spec.drop_path) {
-  attn_ = register_module(
-      "attn", std::make_shared<GraphAttention>(dim, spec.graph_heads, grid,
-                                               topk, spec.graph_sim_dim));
-  norm_ = register_module("norm", make_layer_norm(dim));
+  attn_ = register_module("attn", std::make_shared<GraphAttention>(options));
+  norm_ = register_module("norm", make_layer_norm(options.dim));
   ffn_ = register_module(
-      "ffn", std::make_shared<Ffn>(dim, spec.ffn_ratio, spec.dropout));
+      "ffn", std::make_shared<Ffn>(options.dim, spec.ffn_ratio, spec.dropout));
 }
 
-at::Tensor GraphBlock::forward(at::Tensor const& x, TraceScope const& trace) {
+at::Tensor GraphBlock::forward(at::Tensor const& x, TraceScope const& trace,
+                               EdgeSet const* frozen) {
   auto const branch = [&](at::Tensor const& value) {
     return drop_path(value, drop_path_, is_training());
   };
-  at::Tensor const y = x + branch(attn_->forward(x, trace));
+  at::Tensor const y = x + branch(attn_->forward(x, trace, frozen));
   return y + branch(ffn_->forward(norm_(y)));
 }
 

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <utility>
 
+#include "gasm/models/graph_attention.hpp"
 #include "gasm/models/named_tensors.hpp"
 
 namespace gasm {
@@ -32,19 +33,47 @@ double block_macs(std::int64_t in, I3dStage const& stage, std::int64_t kernel,
   return macs;
 }
 
-/// Sizes of a fusion model as real numbers.
+/// Sizes of a stream of a fusion model as real numbers.
 struct Tokens {
   double count, graphs, nodes, dim_in, dim;
+  double seen;  ///< nodes that attention reads for each node
 };
 
 double graph_macs(Tokens const& t, FusionSpec const& spec) {
+  bool const is_frozen = spec.graph_edges == GraphEdges::frozen;
   double const hidden = std::nearbyint(t.dim * spec.ffn_ratio);
-  double const similarity = t.count * t.dim * spec.graph_sim_dim +
-                            t.graphs * t.nodes * t.nodes * spec.graph_sim_dim;
-  double const attention = 4.0 * t.count * t.dim * t.dim +
-                           2.0 * t.graphs * t.nodes * t.nodes * t.dim;
-  return spec.graph_layers *
-         (similarity + attention + 2.0 * t.count * t.dim * hidden);
+  double const pairs = t.graphs * t.nodes * t.nodes;
+  double const similarity =
+      is_frozen ? 0.0 : (t.count * t.dim + pairs) * spec.graph_sim_dim;
+  double const attention =
+      4.0 * t.count * t.dim * t.dim + 2.0 * t.count * t.seen * t.dim;
+  double const once =
+      is_frozen && spec.graph_layers > 0 ? pairs * t.dim_in : 0.0;
+  return once + spec.graph_layers *
+                    (similarity + attention + 2.0 * t.count * t.dim * hidden);
+}
+
+/// Nodes that attention reads for each node of a graph on that grid.
+double nodes_seen(std::vector<std::int64_t> const& grid, int topk,
+                  FusionSpec const& spec) {
+  std::int64_t const k = list_length(spec.graph_attention, grid, topk);
+  double all = 1.0;
+  for (std::int64_t n : grid) all *= real(n);
+  return k > 0 ? real(k) : all;
+}
+
+/// Pooling of a stream, and its part of the head.
+double head_macs(Tokens const& t, double steps, FusionSpec const& spec) {
+  double const head = t.dim * spec.num_classes;
+  switch (spec.pool) {
+    case FusionPool::mean:
+      return head;
+    case FusionPool::time_concat:
+      return steps * head;
+    case FusionPool::attention:
+      break;
+  }
+  return head + 2.0 * t.dim * t.dim + 2.0 * t.count * t.dim * spec.pool_heads;
 }
 
 double stream_macs(Tokens const& t, FusionSpec const& spec) {
@@ -187,19 +216,25 @@ double fusion_macs(FusionSpec const& spec) {
   double const steps = real(std::ssize(spec.semantic_frames));
   double const patches = real(spec.semantic_grid[0]) * spec.semantic_grid[1];
   double const cells = real(spec.motion_grid[0]) * spec.motion_grid[1];
-  Tokens const s = {steps * patches, steps, patches, real(spec.semantic_dim),
-                    width_of(common, spec.semantic_width, spec.semantic_dim)};
-  Tokens const m = {spec.motion_segments * cells, cells,
-                    real(spec.motion_segments), real(spec.motion_dim),
-                    width_of(common, spec.motion_width, spec.motion_dim)};
-  bool const by_time = spec.pool == FusionPool::time_concat;
+  Tokens const s = {steps * patches,
+                    steps,
+                    patches,
+                    real(spec.semantic_dim),
+                    width_of(common, spec.semantic_width, spec.semantic_dim),
+                    nodes_seen({spec.semantic_grid[0], spec.semantic_grid[1]},
+                               spec.graph_semantic_topk, spec)};
+  Tokens const m = {
+      spec.motion_segments * cells,
+      cells,
+      real(spec.motion_segments),
+      real(spec.motion_dim),
+      width_of(common, spec.motion_width, spec.motion_dim),
+      nodes_seen({spec.motion_segments}, spec.graph_motion_topk, spec)};
   double macs = 0.0;
   if (spec.fusion != FusionKind::motion)
-    macs += stream_macs(s, spec) +
-            s.dim * (by_time ? steps : 1.0) * spec.num_classes;
+    macs += stream_macs(s, spec) + head_macs(s, steps, spec);
   if (spec.fusion != FusionKind::semantic)
-    macs += stream_macs(m, spec) +
-            m.dim * (by_time ? m.nodes : 1.0) * spec.num_classes;
+    macs += stream_macs(m, spec) + head_macs(m, m.nodes, spec);
   if (spec.fusion == FusionKind::bcast || spec.fusion == FusionKind::cross)
     macs += spec.fusion_layers * fusion_layer_macs(s, m, spec);
   return macs;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gasm/models/stream.hpp"
 
+#include <optional>
 #include <string>
 
 #include "gasm/base/error.hpp"
@@ -8,7 +9,8 @@
 
 namespace gasm {
 
-Stream::Stream(Sizes const& sizes, FusionSpec const& spec) : axis_(sizes.axis) {
+Stream::Stream(Sizes const& sizes, FusionSpec const& spec)
+    : axis_(sizes.axis), edges_(spec.graph_edges) {
   std::int64_t const dim_in = sizes.dim_in;
   std::int64_t const dim = sizes.width ? sizes.width : dim_in;
   pos_time_ =
@@ -25,9 +27,15 @@ Stream::Stream(Sizes const& sizes, FusionSpec const& spec) : axis_(sizes.axis) {
   if (dim != dim_in)
     input_ = register_module("input", torch::nn::Linear(dim_in, dim));
   auto list = register_module("graph", torch::nn::ModuleList());
+  GraphOptions const options = {.dim = dim,
+                                .heads = spec.graph_heads,
+                                .grid = sizes.grid,
+                                .topk = sizes.topk,
+                                .sim_dim = spec.graph_sim_dim,
+                                .edges = spec.graph_edges,
+                                .form = spec.graph_attention};
   for (int i = 0; i < spec.graph_layers; ++i) {
-    graph_.push_back(
-        std::make_shared<GraphBlock>(dim, spec, sizes.grid, sizes.topk));
+    graph_.push_back(std::make_shared<GraphBlock>(options, spec));
     list->push_back(graph_.back());
   }
 }
@@ -44,32 +52,39 @@ at::Tensor Stream::standardise(at::Tensor const& x) {
   return (x - mean_) / std_;
 }
 
+at::Tensor Stream::to_graphs(at::Tensor const& x) const {
+  if (axis_ == GraphAxis::places) return x.flatten(0, 1);
+  return x.transpose(1, 2).flatten(0, 1);
+}
+
+at::Tensor Stream::from_graphs(at::Tensor const& nodes,
+                               std::int64_t batch) const {
+  at::Tensor const x = nodes.unflatten(0, {batch, -1});
+  return axis_ == GraphAxis::places ? x : x.transpose(1, 2);
+}
+
 at::Tensor Stream::forward(at::Tensor const& x, TraceScope const& trace) {
-  at::Tensor y = standardise(x);
-  if (input_) y = input_(y);
+  at::Tensor const standard = standardise(x);
+  at::Tensor y = input_ ? input_(standard) : standard;
   y = y + pos_time_ + pos_space_;
-  std::int64_t const b = y.size(0), t = y.size(1), l = y.size(2), d = y.size(3);
-  auto const run = [&](std::size_t i, at::Tensor const& nodes) {
+  if (graph_.empty()) return y;
+  std::optional<EdgeSet> frozen;
+  if (edges_ == GraphEdges::frozen) {
+    at::NoGradGuard const no_grad;
+    frozen = graph_[0]->choose(cosine_similarity(to_graphs(standard)));
+  }
+  at::Tensor nodes = to_graphs(y);
+  for (std::size_t i = 0; i < graph_.size(); ++i) {
     TraceScope const scope = trace.below("graph." + std::to_string(i));
     // The second pass would write a trace that may be gone by then.
-    auto const activations = scope ? Activations::kept : activations_;
-    return run_block(
-        activations, *graph_[i],
-        [&block = *graph_[i], scope](at::Tensor const& in) {
-          return block.forward(in, scope);
+    nodes = run_block(
+        scope.is_on() ? Activations::kept : activations_, *graph_[i],
+        [&block = *graph_[i], scope, frozen](at::Tensor const& in) {
+          return block.forward(in, scope, frozen ? &*frozen : nullptr);
         },
         nodes);
-  };
-  for (std::size_t i = 0; i < graph_.size(); ++i) {
-    if (axis_ == GraphAxis::time) {
-      at::Tensor const nodes = y.transpose(1, 2).reshape({b * l, t, d});
-      y = run(i, nodes).view({b, l, t, d}).transpose(1, 2);
-    } else {
-      at::Tensor const nodes = y.reshape({b * t, l, d});
-      y = run(i, nodes).view({b, t, l, d});
-    }
   }
-  return y;
+  return from_graphs(nodes, x.size(0));
 }
 
 }  // namespace gasm

@@ -103,6 +103,8 @@ FusionSpec fusion_spec(ModelConfig const& config, std::int64_t clip_frames,
   spec.graph_semantic_topk = fusion.graph.semantic_topk;
   spec.graph_motion_topk = fusion.graph.motion_topk;
   spec.graph_sim_dim = fusion.graph.sim_dim;
+  spec.graph_edges = fusion.graph.edges;
+  spec.graph_attention = fusion.graph.attention;
   spec.fusion = fusion.kind;
   spec.fusion_layers = fusion.layers;
   spec.fusion_dim = fusion.dim;
@@ -112,6 +114,7 @@ FusionSpec fusion_spec(ModelConfig const& config, std::int64_t clip_frames,
   spec.cross_bias = fusion.cross_bias && (fusion.kind == FusionKind::bcast ||
                                           fusion.kind == FusionKind::cross);
   spec.pool = fusion.pool;
+  spec.pool_heads = fusion.pool_heads;
   spec.standardise = fusion.standardise;
   spec.ffn_ratio = fusion.ffn_ratio;
   spec.dropout = fusion.dropout;

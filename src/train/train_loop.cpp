@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 
+#include "clip_gradient.hpp"
 #include "fault.hpp"
 #include "gasm/base/clock.hpp"
 #include "gasm/base/hash.hpp"
@@ -173,7 +174,7 @@ StepSums TrainLoop::update(StepPlan const& plan, RunLog& log) {
   auto const& optim = parts_.config.optim;
   auto const sums = sums_.finish_step(*collective_);
   auto flat = sums_.flat_gradient();
-  grad_norm_ = flat.norm().item<double>();
+  grad_norm_ = gradient_norm(flat);
   if (skip_overflow(sums)) return sums;
   // The same numbers on all ranks, and so the same decision.
   if (!std::isfinite(sums.loss) || !std::isfinite(grad_norm_)) {
@@ -185,8 +186,7 @@ StepSums TrainLoop::update(StepPlan const& plan, RunLog& log) {
              log.alert(plan.step + 1, "non_finite", diverged.what()));
     throw AgreedError(diverged);
   }
-  if (optim.clip_norm > 0 && grad_norm_ > optim.clip_norm)
-    flat.mul_(optim.clip_norm / (grad_norm_ + 1e-6));
+  clip_gradient(flat, grad_norm_, optim.clip_norm);
   lr_ = learning_rate(optim, state_.step, length_.warmup_steps,
                       length_.total_steps, length_.drop_steps);
   optimizer_->step(sums_.gradients(), lr_);

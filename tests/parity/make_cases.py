@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes parity cases with random weights: make_cases.py FAMILY OUT.
 
-FAMILY is backbone, cast, fusion, vit, i3d, timesformer or video. OUT/NAME/ then holds model.json,
-weights.safetensors, inputs.safetensors and the reference's
-outputs.safetensors, which forward_case compares with the C++ models.
+FAMILY is backbone, cast, fusion, step, vit, i3d, timesformer or video. OUT/NAME/ then holds
+model.json, weights.safetensors, inputs.safetensors and the reference's outputs.safetensors, which
+forward_case (step_case for step) compares with the C++ models.
 """
 import argparse
 import json
@@ -15,6 +15,7 @@ import types
 
 import torch
 from safetensors.torch import save_file
+from torch.utils.flop_counter import FlopCounterMode
 
 import backbone_cases
 import reference_cast
@@ -52,13 +53,13 @@ def redraw(model, generator):
 SMALL = dict(num_classes=7, semantic_dim=16, semantic_grid=[3, 4], motion_dim=24,
              motion_segments=4, clip_frames=8, semantic_frames=[3], graph_heads=4,
              graph_semantic_topk=3, graph_motion_topk=1, graph_sim_dim=8,
-             fusion_dim=8, fusion_heads=2, fusion_layers=2)
+             fusion_dim=8, fusion_heads=2, fusion_layers=2, pool_heads=2)
 
 
 def fusion_settings():
     yield "faithful", dict(num_classes=20)
     for kind in ("bcast", "cross", "concat", "late", "semantic", "motion"):
-        for pool in ("mean", "time_concat"):
+        for pool in ("mean", "time_concat", "attention"):
             for standardise in ("fixed", "batchnorm"):
                 yield f"{kind}-{pool}-{standardise}", dict(
                     SMALL, fusion=kind, pool=pool, standardise=standardise)
@@ -77,6 +78,26 @@ def fusion_settings():
     yield "topk-0", dict(SMALL, graph_semantic_topk=0, graph_motion_topk=0)
     yield "topk-all", dict(SMALL, graph_semantic_topk=99, graph_motion_topk=99)
     yield "one-patch", dict(SMALL, semantic_grid=[1, 1], motion_segments=1)
+    for kind in ("bcast", "cross", "late", "semantic", "motion"):
+        yield f"{kind}-frozen", dict(SMALL, fusion=kind, graph_edges="frozen", graph_layers=2,
+                                     motion_grid=[1, 2], semantic_frames=[1, 6])
+    yield "frozen-widths", dict(SMALL, graph_edges="frozen", semantic_width=8, motion_width=12)
+    for edges in ("learned", "frozen"):
+        for grid, topk in (([5, 3], 2), ([1, 7], 0), ([2, 2], 9), ([4, 6], 99), ([1, 1], 3)):
+            yield f"gather-{edges}-{grid[0]}x{grid[1]}-top{topk}", dict(
+                SMALL, graph_attention="gather", graph_edges=edges, semantic_grid=grid,
+                graph_layers=2, graph_semantic_topk=topk, semantic_frames=[0, 3])
+    for heads in (4, 8, 16):
+        yield f"heads-{heads}", dict(
+            SMALL, semantic_dim=32, motion_dim=48, fusion_dim=32, graph_heads=heads,
+            fusion_heads=heads, pool_heads=heads, pool="attention")
+
+
+def learned(weights):
+    """The tensors that take a gradient, as leaves of autograd."""
+    fixed = ("mean", "std", "running_mean", "running_var", "num_batches_tracked")
+    return {name: tensor.requires_grad_() for name, tensor in weights.items()
+            if name.rsplit(".", 1)[-1] not in fixed}
 
 
 def make_fusion(out):
@@ -87,8 +108,110 @@ def make_fusion(out):
         inputs = {
             "semantic": torch.randn(2, spec.S, spec.N, spec.semantic_dim, generator=generator),
             "motion": torch.randn(2, spec.M, spec.P, spec.motion_dim, generator=generator)}
-        outputs = fusion.Model(spec, weights).forward(**inputs)
+        parameters = learned(weights)
+        with FlopCounterMode(display=False) as counter:
+            outputs = fusion.Model(spec, weights).forward(**inputs)
+        # The reference measures a frozen graph once a layer, attends along all
+        # pairs and projects each token that it pools.
+        if not {"frozen", "gather", "attention"} & {spec.graph_edges, spec.graph_attention,
+                                                    spec.pool}:
+            outputs["macs"] = torch.tensor(counter.get_total_flops() / 2 / 2)
+        inputs["pull"] = torch.randn(outputs["logits"].shape, generator=generator)
+        (outputs["logits"] * inputs["pull"]).sum().backward()
+        outputs |= {f"grad.{n}": p.grad for n, p in parameters.items() if p.grad is not None}
         write_case(f"{out}/{name}", spec.values, weights, inputs, outputs)
+
+
+# ---- a training step --------------------------------------------------------
+
+def step_settings():
+    """Changes to the model, and to the optimiser."""
+    usual = dict(lr=3e-3, weight_decay=0.05, label_smoothing=0.1)
+    yield "bcast", dict(SMALL, cross_bias=True, motion_grid=[2, 3], pool="time_concat"), dict(
+        usual, clip_norm=0.5)
+    yield "faithful", dict(num_classes=20, semantic_grid=[4, 4]), dict(usual, clip_norm=1.0)
+    yield "batchnorm", dict(SMALL, standardise="batchnorm"), dict(usual, clip_norm=0.5)
+    yield "cross", dict(SMALL, fusion="cross", semantic_frames=[1, 6], window="aligned"), dict(
+        usual, clip_norm=0.0)
+    yield "late-attention", dict(SMALL, fusion="late", pool="attention"), dict(
+        usual, clip_norm=1e3)
+    yield "gather-frozen", dict(SMALL, graph_attention="gather", graph_edges="frozen"), dict(
+        usual, betas=[0.8, 0.95], eps=1e-6, clip_norm=0.5, label_smoothing=0.0)
+    # Adam divides noise by noise where a gradient is zero but for rounding; a
+    # larger eps makes the very first step, too, a function of the gradient.
+    yield "first-step", dict(SMALL), dict(usual, eps=1e-3, clip_norm=0.5)
+
+
+def adamw(parameters, optim, state):
+    """torch's, decaying the matrices of linear layers alone."""
+    def is_matrix(name):
+        return name.endswith(".weight") and parameters[name].dim() == 2
+    groups = [dict(params=[p for n, p in parameters.items() if is_matrix(n) == decays],
+                   weight_decay=optim["weight_decay"] if decays else 0.0)
+              for decays in (True, False)]
+    optimiser = torch.optim.AdamW(groups, lr=optim["lr"], betas=optim.get("betas", (0.9, 0.999)),
+                                  eps=optim.get("eps", 1e-8))
+    for name, parameter in parameters.items():
+        optimiser.state[parameter] = dict(
+            step=state["num_steps"].float(), exp_avg=state[f"exp_avg.{name}"].clone(),
+            exp_avg_sq=state[f"exp_avg_sq.{name}"].clone())
+    return optimiser
+
+
+def draw_state(parameters, is_first, generator):
+    if is_first:
+        state = {f"{kind}.{name}": torch.zeros_like(p) for name, p in parameters.items()
+                 for kind in ("exp_avg", "exp_avg_sq")}
+        return {**state, "num_steps": torch.tensor(0)}
+    state = {"num_steps": torch.tensor(11)}
+    for name, p in parameters.items():
+        state[f"exp_avg.{name}"] = 1e-2 * torch.randn(p.shape, generator=generator)
+        state[f"exp_avg_sq.{name}"] = 1e-4 * (0.5 + torch.rand(p.shape, generator=generator))
+    return state
+
+
+def apply_running(weights, seen):
+    """Batch norms move once a step, by the mean over its micro-batches."""
+    for name in {name for name, _, _ in seen}:
+        for leaf, index in (("running_mean", 1), ("running_var", 2)):
+            mean = torch.stack([entry[index] for entry in seen if entry[0] == name]).mean(0)
+            weights[f"{name}.{leaf}"].mul_(0.9).add_(0.1 * mean)
+        weights[f"{name}.num_batches_tracked"] += 1
+
+
+def make_step(out):
+    batch = 6
+    for seed, (name, changes, optim) in enumerate(step_settings()):
+        spec = fusion.Spec(**changes)
+        generator = torch.Generator().manual_seed(500 + seed)
+        weights = fusion.draw_weights(spec, generator)
+        before = {name: tensor.clone() for name, tensor in weights.items()}
+        parameters = learned(weights)
+        inputs = {
+            "semantic": torch.randn(batch, spec.S, spec.N, spec.semantic_dim, generator=generator),
+            "motion": torch.randn(batch, spec.M, spec.P, spec.motion_dim, generator=generator),
+            "labels": torch.randint(0, spec.num_classes, (batch,), generator=generator),
+            **draw_state(parameters, name == "first-step", generator)}
+        optimiser = adamw(parameters, optim, inputs)
+        seen, loss = [], 0.0
+        for part in range(2):
+            rows = slice(part * batch // 2, (part + 1) * batch // 2)
+            logits = fusion.Model(spec, weights, seen).forward(
+                inputs["semantic"][rows], inputs["motion"][rows])["logits"]
+            share = torch.nn.functional.cross_entropy(
+                logits, inputs["labels"][rows], reduction="sum",
+                label_smoothing=optim["label_smoothing"]) / batch
+            share.backward()
+            loss += share.detach()
+        limit = optim["clip_norm"] or math.inf
+        norm = torch.nn.utils.clip_grad_norm_(parameters.values(), limit)
+        optimiser.step()
+        with torch.no_grad():
+            apply_running(weights, seen)
+        write_case(f"{out}/{name}", spec.values, before, inputs, {
+            "loss": loss, "grad_norm": norm, **{f"after.{n}": w for n, w in weights.items()}})
+        with open(f"{out}/{name}/optim.json", "w") as file:
+            json.dump({"optim": optim}, file)
 
 
 # ---- backbones --------------------------------------------------------------
@@ -453,7 +576,7 @@ def make_backbone(out):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("family", choices=["backbone", "cast", "fusion", "vit", "i3d",
+    parser.add_argument("family", choices=["backbone", "cast", "fusion", "step", "vit", "i3d",
                                            "timesformer", "video"])
     parser.add_argument("out")
     arguments = parser.parse_args()

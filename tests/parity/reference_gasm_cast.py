@@ -6,6 +6,7 @@ the C++ has tensor expressions, and its own table of names and shapes.
 Symbols: B clips, S kept frames, N = h * w patches, M motion segments, P motion
 places a segment, R bottleneck width.
 """
+import functools
 import math
 
 import torch
@@ -16,8 +17,8 @@ DEFAULTS = dict(
     semantic_frames=[8], semantic_width=0, motion_dim=512, motion_segments=8,
     motion_grid=[1, 1], motion_width=0, clip_frames=16, graph_layers=1,
     graph_heads=8, graph_semantic_topk=8, graph_motion_topk=2,
-    graph_sim_dim=64, fusion="bcast", fusion_layers=3, fusion_dim=256,
-    fusion_heads=8, window="global", cross_bias=False, pool="mean",
+    graph_sim_dim=64, graph_edges="learned", graph_attention="auto", fusion="bcast", fusion_layers=3, fusion_dim=256,
+    fusion_heads=8, window="global", cross_bias=False, pool="mean", pool_heads=8,
     standardise="fixed", ffn_ratio=1.0, dropout=0.0, drop_path=0.0)
 
 
@@ -87,7 +88,8 @@ def stream_shapes(name, spec):
                 f"{block}.attn.rel_bias": [spec.graph_heads, offsets],
                 f"{block}.attn.sim_gain": [spec.graph_heads]}
         out |= norm(f"{block}.attn.norm", dim) | qkvo(f"{block}.attn", dim)
-        out |= linear(f"{block}.attn.sim", spec.graph_sim_dim, dim, bias=False)
+        if spec.graph_edges == "learned":
+            out |= linear(f"{block}.attn.sim", spec.graph_sim_dim, dim, bias=False)
         out |= norm(f"{block}.norm", dim) | ffn_shapes(f"{block}.ffn", dim, spec)
     return out
 
@@ -113,6 +115,9 @@ def shapes(spec):
         out |= stream_shapes(s, spec)
         dim, steps = (spec.Ds, spec.S) if s == "semantic" else (spec.Dm, spec.M)
         out |= norm(f"norm_{s[0]}", dim)
+        if spec.pool == "attention":
+            out |= {f"pool_{s[0]}.query": [dim]} | linear(f"pool_{s[0]}.value", dim, dim)
+            out |= linear(f"pool_{s[0]}.key", dim, dim, bias=False)
         head_in[s[0]] = dim * (steps if spec.pool == "time_concat" else 1)
     if spec.fusion in ("bcast", "cross"):
         for i in range(spec.fusion_layers):
@@ -147,8 +152,9 @@ def draw_weights(spec, generator):
 # ---- arithmetic -------------------------------------------------------------
 
 class Model:
-    def __init__(self, spec, weights):
-        self.spec, self.w = spec, weights
+    def __init__(self, spec, weights, running=None):
+        """`running`: a list that notes what batch norms saw; None: evaluation."""
+        self.spec, self.w, self.running = spec, weights, running
 
     def linear(self, name, x):
         return F.linear(x, self.w[f"{name}.weight"], self.w.get(f"{name}.bias"))
@@ -171,14 +177,17 @@ class Model:
 
     # -- graphs --
 
-    def graph_attention(self, name, x, grid, topk, trace):
+    def graph_attention(self, name, x, given, grid, topk, trace):
+        """`given` [A, N, D_in]: what came into the stream, standardised."""
         y = self.norm(f"{name}.norm", x)
-        z = F.normalize(self.linear(f"{name}.sim", y), dim=-1, eps=1e-6)
+        frozen = self.spec.graph_edges == "frozen"
+        seen = given.detach() if frozen else self.linear(f"{name}.sim", y)
+        z = F.normalize(seen, dim=-1, eps=1e-6)
         cosine = z @ z.mT
         places = [(i,) for i in range(grid[0])] if len(grid) == 1 else [
             (i, j) for i in range(grid[0]) for j in range(grid[1])]
         kind = edge_kinds(cosine, places, topk)
-        table = torch.tensor([[offset_row(a, b, grid) for b in places] for a in places])
+        table = offset_table(tuple(places), tuple(grid))
 
         def edit(logit):
             logit = logit + self.w[f"{name}.rel_bias"][:, table]
@@ -191,14 +200,25 @@ class Model:
         trace["edges"], trace["weight"] = kind, weight
         return out
 
+    def batch_norm(self, name, x):
+        """By the statistics of this batch, which are noted."""
+        flat = x.flatten(0, 2)
+        mean, var = flat.mean(0), flat.var(0, unbiased=False)
+        self.running.append((name, mean.detach(), flat.var(0).detach()))
+        scaled = (flat - mean) / torch.sqrt(var + 1e-5)
+        return (scaled * self.w[f"{name}.weight"] + self.w[f"{name}.bias"]).view(x.shape)
+
     def stream(self, name, x, trace):
         w, spec = self.w, self.spec
-        if spec.standardise == "batchnorm":
+        if spec.standardise == "batchnorm" and self.running is not None:
+            x = self.batch_norm(f"{name}.standard", x)
+        elif spec.standardise == "batchnorm":
             p = f"{name}.standard"
             gain = w[f"{p}.weight"] / torch.sqrt(w[f"{p}.running_var"] + 1e-5)
             x = (x - w[f"{p}.running_mean"]) * gain + w[f"{p}.bias"]
         else:
             x = (x - w[f"{name}.mean"]) / w[f"{name}.std"]
+        given = x
         if f"{name}.input.weight" in w:
             x = self.linear(f"{name}.input", x)
         x = x + w[f"{name}.pos_time"] + w[f"{name}.pos_space"]
@@ -208,9 +228,11 @@ class Model:
         for i in range(spec.graph_layers):
             block, found = f"{name}.graph.{i}", {}
             nodes = x.transpose(1, 2) if over_time else x
+            seen = given.transpose(1, 2) if over_time else given
             lead = nodes.shape[:2]
             nodes = nodes.flatten(0, 1)
-            nodes = nodes + self.graph_attention(f"{block}.attn", nodes, grid, topk, found)
+            nodes = nodes + self.graph_attention(f"{block}.attn", nodes, seen.flatten(0, 1),
+                                                 grid, topk, found)
             nodes = nodes + self.ffn(f"{block}.ffn", self.norm(f"{block}.norm", nodes))
             nodes = nodes.unflatten(0, lead)
             x = nodes.transpose(1, 2) if over_time else nodes
@@ -248,6 +270,15 @@ class Model:
             result.append(x)
         return result
 
+    def attention_pool(self, name, x, trace):
+        dim, heads = x.shape[-1], self.spec.pool_heads
+        query = self.w[f"{name}.query"].view(heads, 1, -1)
+        keys, values = (self.linear(f"{name}.{part}", x).unflatten(2, (heads, -1)).transpose(1, 2)
+                        for part in ("key", "value"))
+        weight = torch.softmax((query * keys).sum(-1) / math.sqrt(dim // heads), -1)
+        trace[name] = weight
+        return (weight[..., None] * values).sum(2).flatten(1)
+
     def forward(self, semantic, motion):
         """Outputs by the names that `run_forward` gives them."""
         spec, trace, pooled = self.spec, {}, {}
@@ -260,7 +291,9 @@ class Model:
         for s, x in tokens.items():
             x = self.norm(f"norm_{s[0]}", x)
             steps = spec.S if s == "semantic" else spec.M
-            if spec.pool == "time_concat":
+            if spec.pool == "attention":
+                x = self.attention_pool(f"pool_{s[0]}", x, trace)
+            elif spec.pool == "time_concat":
                 x = torch.cat([part.mean(1) for part in x.chunk(steps, 1)], -1)
             else:
                 x = x.mean(1)
@@ -291,6 +324,11 @@ def edge_kinds(cosine, places, topk):
     return kind
 
 
+@functools.cache
+def offset_table(places, grid):
+    return torch.tensor([[offset_row(a, b, grid) for b in places] for a in places])
+
+
 def offset_row(here, there, grid):
     row = 0
     for a, b, n in zip(here, there, grid):
@@ -298,6 +336,7 @@ def offset_row(here, there, grid):
     return row
 
 
+@functools.cache
 def patch_distances(spec):
     (h, w), (ph, pw) = spec.semantic_grid, spec.motion_grid
     near = torch.zeros(spec.N, spec.P)
@@ -309,6 +348,7 @@ def patch_distances(spec):
     return near.repeat(spec.S, spec.M)
 
 
+@functools.cache
 def visibility(spec):
     """What a patch, and what a motion token, sees with window = aligned."""
     (h, w), (ph, pw) = spec.semantic_grid, spec.motion_grid

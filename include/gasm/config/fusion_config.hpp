@@ -25,16 +25,32 @@ constexpr auto choices(FusionWindow) {
                     Choice{FusionWindow::aligned, "aligned"}};
 }
 
-enum class FusionPool { mean, time_concat };
+enum class FusionPool { mean, time_concat, attention };
 constexpr auto choices(FusionPool) {
   return std::array{Choice{FusionPool::mean, "mean"},
-                    Choice{FusionPool::time_concat, "time_concat"}};
+                    Choice{FusionPool::time_concat, "time_concat"},
+                    Choice{FusionPool::attention, "attention"}};
 }
 
 enum class Standardise { fixed, batchnorm };
 constexpr auto choices(Standardise) {
   return std::array{Choice{Standardise::fixed, "fixed"},
                     Choice{Standardise::batchnorm, "batchnorm"}};
+}
+
+/// Where the similar nodes of a graph come from.
+enum class GraphEdges { learned, frozen };
+constexpr auto choices(GraphEdges) {
+  return std::array{Choice{GraphEdges::learned, "learned"},
+                    Choice{GraphEdges::frozen, "frozen"}};
+}
+
+/// How attention along edges is computed.
+enum class GraphForm { automatic, dense, gather };
+constexpr auto choices(GraphForm) {
+  return std::array{Choice{GraphForm::automatic, "auto"},
+                    Choice{GraphForm::dense, "dense"},
+                    Choice{GraphForm::gather, "gather"}};
 }
 
 /// Graph attention inside each stream, before the fusion.
@@ -44,6 +60,8 @@ struct GraphConfig {
   int semantic_topk = 8;
   int motion_topk = 2;
   int sim_dim = 64;
+  GraphEdges edges = GraphEdges::learned;
+  GraphForm attention = GraphForm::automatic;
 
   template <class Visitor, class Self>
   static void visit(Visitor& v, Self& self) {
@@ -59,7 +77,15 @@ struct GraphConfig {
             "Most similar segments a segment sees besides the two next to it.",
             between(0, 65536));
     v.field("sim_dim", self.sim_dim,
-            "Channels in which similarity is measured.", between(1, 65536));
+            "edges: learned only: channels in which similarity is measured.",
+            between(1, 65536));
+    v.field("edges", self.edges,
+            "learned: each layer measures similarity by a projection of its "
+            "own. frozen: one graph for all layers, by the cosine of the "
+            "standardised features; needs standardise: fixed.");
+    v.field("attention", self.attention,
+            "The same numbers either way. dense: over all pairs, masked. "
+            "gather: over the edges alone. auto: the faster of the two.");
   }
 };
 
@@ -72,6 +98,7 @@ struct FusionConfig {
   double ffn_ratio = 1.0;
   bool cross_bias = false;
   FusionPool pool = FusionPool::mean;
+  int pool_heads = 8;
   Standardise standardise = Standardise::fixed;
   std::optional<std::string> statistics;
   int semantic_width = 0;
@@ -103,7 +130,11 @@ struct FusionConfig {
             "one motion place.");
     v.field("pool", self.pool,
             "mean: over all tokens. time_concat: over places, steps in time "
-            "side by side.");
+            "side by side. attention: weighted by a learned query.");
+    v.field("pool_heads", self.pool_heads,
+            "pool: attention only: its heads; divide the width of each "
+            "stream.",
+            between(1, 1024));
     v.field("standardise", self.standardise,
             "Scaling of the incoming features. fixed: mean and deviation "
             "travel with the weights. batchnorm: learned.");

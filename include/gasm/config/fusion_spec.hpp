@@ -14,7 +14,8 @@ namespace gasm {
 
 /// Everything that decides a fusion model's parameters and arithmetic: shapes
 /// of both incoming streams and the fusion itself, in one flat struct. It is
-/// the `model.json` of a specification case, key for key.
+/// the `model.json` of a specification case, key for key, and graph_edges,
+/// graph_attention and pool_heads beyond it.
 ///
 /// Symbols: S = semantic_frames.size(), N = product of semantic_grid,
 /// M = motion_segments, P = product of motion_grid. The model takes
@@ -35,6 +36,8 @@ struct FusionSpec {
   int graph_semantic_topk = 8;
   int graph_motion_topk = 2;
   int graph_sim_dim = 64;
+  GraphEdges graph_edges = GraphEdges::learned;
+  GraphForm graph_attention = GraphForm::automatic;
   FusionKind fusion = FusionKind::bcast;
   int fusion_layers = 3;
   int fusion_dim = 256;
@@ -42,6 +45,7 @@ struct FusionSpec {
   FusionWindow window = FusionWindow::global;
   bool cross_bias = false;
   FusionPool pool = FusionPool::mean;
+  int pool_heads = 8;
   Standardise standardise = Standardise::fixed;
   double ffn_ratio = 1.0;
   double dropout = 0.0;
@@ -68,6 +72,8 @@ struct FusionSpec {
     v.field("graph_motion_topk", self.graph_motion_topk, "Similar segments.",
             width);
     v.field("graph_sim_dim", self.graph_sim_dim, "Similarity width.", size);
+    v.field("graph_edges", self.graph_edges, "Choice of the similar nodes.");
+    v.field("graph_attention", self.graph_attention, "Form of the arithmetic.");
     v.field("fusion", self.fusion, "Kind of the model.");
     v.field("fusion_layers", self.fusion_layers, "Layers.", between(0, 64));
     v.field("fusion_dim", self.fusion_dim, "Bottleneck or common width.", size);
@@ -75,6 +81,7 @@ struct FusionSpec {
     v.field("window", self.window, "Visibility between the streams.");
     v.field("cross_bias", self.cross_bias, "Distance penalty.");
     v.field("pool", self.pool, "Pooling before the head.");
+    v.field("pool_heads", self.pool_heads, "Heads of pool: attention.", size);
     v.field("standardise", self.standardise, "Scaling of the input.");
     v.field("ffn_ratio", self.ffn_ratio, "Hidden / width.", between(0.001, 64));
     v.field("dropout", self.dropout, "Probability.", below(1));
@@ -88,7 +95,8 @@ FusionSpec parse_fusion_spec(std::string_view text, std::string const& name,
                              std::span<std::string const> overrides = {});
 
 /// Throws usage_error if the fields contradict each other: heads that do not
-/// divide their width, a frame outside of the clip, a bias without places.
+/// divide their width, a frame outside of the clip, a bias without places, a
+/// frozen graph on a learned scaling.
 void validate(FusionSpec const& spec, std::string const& name = "fusion");
 
 }  // namespace gasm

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "gasm/config/fusion_spec.hpp"
+#include "gasm/models/attention_pool.hpp"
 #include "gasm/models/cross_attention.hpp"
 #include "gasm/models/fusion_layers.hpp"
 #include "gasm/models/recompute.hpp"
@@ -22,7 +23,8 @@ namespace gasm {
 /// Every fusion model: bcast, cross, concat, late, and one stream alone.
 ///
 /// Parameter names: semantic.*, motion.* (Stream), fusion.I.*, norm_s, norm_m,
-/// head (or head_s and head_m for late). The constructor throws an Error that
+/// pool_s.*, pool_m.* (AttentionPool, if chosen), head (or head_s and head_m
+/// for late). The constructor throws an Error that
 /// names the key for a spec that cannot be built (heads that do not divide a
 /// width, a cross_bias without two streams, an empty grid).
 class GasmCast : public torch::nn::Module {
@@ -46,13 +48,16 @@ class GasmCast : public torch::nn::Module {
   void build_fusion(std::int64_t dim_semantic, std::int64_t dim_motion);
   TokenPair run_layer(FusionLayer& layer, TokenPair const& tokens,
                       TraceScope const& trace);
-  at::Tensor pool(at::Tensor const& tokens, std::int64_t steps) const;
+  void build_pools(std::int64_t dim_semantic, std::int64_t dim_motion);
+  at::Tensor pool_semantic(at::Tensor const& tokens, TraceScope const& trace);
+  at::Tensor pool_motion(at::Tensor const& tokens, TraceScope const& trace);
 
   FusionSpec spec_;
   Activations activations_ = Activations::kept;
   std::shared_ptr<Stream> semantic_, motion_;
   std::vector<std::shared_ptr<FusionLayer>> fusion_;
   torch::nn::LayerNorm norm_s_{nullptr}, norm_m_{nullptr};
+  std::shared_ptr<AttentionPool> pool_s_, pool_m_;
   torch::nn::Linear head_{nullptr}, head_s_{nullptr}, head_m_{nullptr};
   AlignedMasks masks_;  ///< undefined: everything is visible
 };

@@ -22,7 +22,8 @@ struct FusionSpec;
 /// standardise = fixed: the training set's statistics `mean` and `std` [D_in]
 /// (0 and 1 until set) are buffers; batchnorm: a BatchNorm over all tokens of
 /// the micro-batch. The graph runs over L within a frame (semantic) or over T
-/// at a position (motion).
+/// at a position (motion). A frozen graph is chosen once, by the cosine of the
+/// standardised input without a gradient, and all blocks share it.
 class Stream : public torch::nn::Module {
  public:
   enum class GraphAxis { places, time };
@@ -44,9 +45,12 @@ class Stream : public torch::nn::Module {
 
  private:
   at::Tensor standardise(at::Tensor const& x);
+  at::Tensor to_graphs(at::Tensor const& x) const;
+  at::Tensor from_graphs(at::Tensor const& nodes, std::int64_t batch) const;
 
   GraphAxis axis_;
   Activations activations_ = Activations::kept;
+  GraphEdges edges_;
   std::shared_ptr<BatchNorm> standard_;
   at::Tensor mean_, std_;
   torch::nn::Linear input_{nullptr};

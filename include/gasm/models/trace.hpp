@@ -16,6 +16,7 @@ namespace gasm {
 ///   motion.graph.I.{edges,weight}             the same, [B*P, ..., M, M]
 ///   fusion.I.s_from_m        [B, H, S*N, M*P] who attends whom
 ///   fusion.I.m_from_s        [B, H, M*P, S*N]
+///   pool_s, pool_m           [B, H, tokens]   who attention pooling reads
 ///   semantic_pooled, motion_pooled            what the head reads
 using Trace = std::map<std::string, at::Tensor>;
 
@@ -32,7 +33,7 @@ class TraceScope {
     return trace_ ? TraceScope(trace_, prefix_ + name + ".") : TraceScope();
   }
   /// Whether anybody asked.
-  explicit operator bool() const { return trace_ != nullptr; }
+  bool is_on() const { return trace_ != nullptr; }
   void record(char const* name, at::Tensor const& value) const {
     if (trace_) (*trace_)[prefix_ + name] = value.detach();
   }

@@ -37,14 +37,17 @@ constexpr char const* model_json = R"({
  "graph_semantic_topk": 3,
  "graph_motion_topk": 1,
  "graph_sim_dim": 6,
+ "graph_edges": "frozen",
+ "graph_attention": "gather",
  "fusion": "bcast",
  "fusion_layers": 2,
  "fusion_dim": 12,
  "fusion_heads": 3,
  "window": "aligned",
  "cross_bias": true,
- "pool": "time_concat",
- "standardise": "batchnorm",
+ "pool": "attention",
+ "pool_heads": 2,
+ "standardise": "fixed",
  "ffn_ratio": 1.5,
  "dropout": 0.25,
  "drop_path": 0.125
@@ -65,14 +68,17 @@ TEST(FusionSpec, ReadsEveryKeyOfAModelJson) {
   EXPECT_EQ(spec.graph_semantic_topk, 3);
   EXPECT_EQ(spec.graph_motion_topk, 1);
   EXPECT_EQ(spec.graph_sim_dim, 6);
+  EXPECT_EQ(spec.graph_edges, GraphEdges::frozen);
+  EXPECT_EQ(spec.graph_attention, GraphForm::gather);
   EXPECT_EQ(spec.fusion, FusionKind::bcast);
   EXPECT_EQ(spec.fusion_layers, 2);
   EXPECT_EQ(spec.fusion_dim, 12);
   EXPECT_EQ(spec.fusion_heads, 3);
   EXPECT_EQ(spec.window, FusionWindow::aligned);
   EXPECT_TRUE(spec.cross_bias);
-  EXPECT_EQ(spec.pool, FusionPool::time_concat);
-  EXPECT_EQ(spec.standardise, Standardise::batchnorm);
+  EXPECT_EQ(spec.pool, FusionPool::attention);
+  EXPECT_EQ(spec.pool_heads, 2);
+  EXPECT_EQ(spec.standardise, Standardise::fixed);
   EXPECT_EQ(spec.ffn_ratio, 1.5);
   EXPECT_EQ(spec.dropout, 0.25);
   EXPECT_EQ(spec.drop_path, 0.125);
@@ -106,6 +112,14 @@ TEST(FusionSpec, ContradictionsAreRefused) {
               HasSubstr("graph_heads is 8"));
   EXPECT_THAT(complaint("{\"semantic_frames\": [16]}"),
               HasSubstr("frame 16 of a clip of 16"));
+  EXPECT_THAT(complaint("{\"pool\": \"attention\", \"pool_heads\": 5}"),
+              HasSubstr("pool_heads is 5 and does not divide the semantic"));
+  EXPECT_THAT(complaint("{\"graph_edges\": \"frozen\", "
+                        "\"standardise\": \"batchnorm\"}"),
+              HasSubstr("graph_edges is frozen"));
+  EXPECT_EQ(complaint("{\"graph_edges\": \"frozen\", \"graph_layers\": 0, "
+                      "\"standardise\": \"batchnorm\"}"),
+            "");
   EXPECT_THAT(complaint("{\"cross_bias\": true}"),
               HasSubstr("more than one motion place"));
   EXPECT_EQ(complaint("{\"fusion\": \"semantic\", \"motion_dim\": 3}"), "");

@@ -133,6 +133,17 @@ INSTANTIATE_TEST_SUITE_P(
         Contradiction{"model: {fusion: {kind: motion, motion_width: 12}}",
                       "f.yaml: model.fusion.graph.heads",
                       "does not divide model.fusion.motion_width (12)"},
+        Contradiction{"model: {fusion: {pool: attention, pool_heads: 5}}",
+                      "f.yaml:1:35: model.fusion.pool_heads",
+                      "is 5 and does not divide model.semantic.width (384)"},
+        Contradiction{"model: {fusion: {kind: cross, dim: 32, pool: attention, "
+                      "pool_heads: 64}}",
+                      "f.yaml:1:57: model.fusion.pool_heads",
+                      "does not divide model.fusion.dim (32)"},
+        Contradiction{"model: {fusion: {standardise: batchnorm, graph: {edges: "
+                      "frozen}}}",
+                      "f.yaml:1:50: model.fusion.graph.edges",
+                      "its scaling is learned"},
         Contradiction{"model: {fusion: {cross_bias: true}}",
                       "f.yaml:1:18: model.fusion.cross_bias",
                       "more than one motion place"}));

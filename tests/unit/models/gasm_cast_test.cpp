@@ -137,6 +137,106 @@ INSTANTIATE_TEST_SUITE_P(Kinds, EveryKind,
                                          FusionKind::semantic,
                                          FusionKind::motion));
 
+/// One choice of every option that may be combined with any kind.
+struct Options {
+  FusionWindow window;
+  FusionPool pool;
+  Standardise standardise;
+  GraphEdges edges;
+  GraphForm form;
+  int graph_layers;
+};
+
+std::vector<Options> all_options() {
+  std::vector<Options> all;
+  for (auto const& pool : choices(FusionPool{}))
+    all.push_back({FusionWindow::global, pool.value, Standardise::batchnorm,
+                   GraphEdges::frozen, GraphForm::automatic, 0});
+  for (auto const& window : choices(FusionWindow{}))
+    for (auto const& pool : choices(FusionPool{}))
+      for (auto const& standardise : choices(Standardise{}))
+        for (auto const& edges : choices(GraphEdges{}))
+          for (auto const& form : choices(GraphForm{}))
+            all.push_back({window.value, pool.value, standardise.value,
+                           edges.value, form.value, 2});
+  return all;
+}
+
+FusionSpec with_options(FusionKind kind, Options const& options) {
+  FusionSpec spec = small_spec(kind);
+  spec.window = options.window;
+  spec.pool = options.pool;
+  spec.pool_heads = 4;
+  spec.standardise = options.standardise;
+  spec.graph_edges = options.edges;
+  spec.graph_attention = options.form;
+  spec.graph_layers = options.graph_layers;
+  return spec;
+}
+
+TEST_P(EveryKind, BuildsAndLearnsWithEveryCombinationOfOptions) {
+  torch::manual_seed(2);
+  at::Tensor const s = semantic_input(), m = motion_input();
+  for (Options const& options : all_options()) {
+    FusionSpec const spec = with_options(GetParam(), options);
+    bool const is_refused = options.graph_layers > 0 &&
+                            options.edges == GraphEdges::frozen &&
+                            options.standardise == Standardise::batchnorm;
+    if (is_refused) {
+      EXPECT_THROW(GasmCast{spec}, Error);
+      continue;
+    }
+    GasmCast model(spec);
+    at::Tensor const logits = model.forward(s, m);
+    ASSERT_EQ(logits.sizes(), (std::vector<std::int64_t>{3, 5}));
+    logits.square().sum().backward();
+    for (auto const& parameter : model.named_parameters()) {
+      at::Tensor const grad = parameter.value().grad();
+      ASSERT_TRUE(grad.defined()) << parameter.key();
+      ASSERT_TRUE(at::isfinite(grad).all().item<bool>()) << parameter.key();
+    }
+  }
+}
+
+TEST_P(EveryKind, TakesFourEightAndSixteenHeads) {
+  torch::manual_seed(2);
+  for (int const heads : {4, 8, 16}) {
+    FusionSpec spec = small_spec(GetParam());
+    spec.semantic_width = spec.motion_width = spec.fusion_dim = 32;
+    spec.graph_heads = spec.fusion_heads = spec.pool_heads = heads;
+    spec.pool = FusionPool::attention;
+    GasmCast model(spec);
+    model.forward(semantic_input(), motion_input()).sum().backward();
+    spec.pool_heads = 5;
+    EXPECT_THROW(GasmCast{spec}, Error);
+  }
+}
+
+TEST(GasmCast, LayersShareAFrozenGraphOfTheInput) {
+  torch::manual_seed(2);
+  FusionSpec spec = small_spec(FusionKind::semantic);
+  spec.graph_edges = GraphEdges::frozen;
+  spec.graph_layers = 2;
+  GasmCast model(spec);
+  model.eval();
+  at::Tensor const s = semantic_input();
+  Trace trace;
+  model.forward(s, {}, &trace);
+  at::Tensor const first = trace.at("semantic.graph.0.edges");
+  EXPECT_TRUE(at::equal(first, trace.at("semantic.graph.1.edges")));
+  // Of the input alone, whatever was learned.
+  {
+    at::NoGradGuard const no_grad;
+    for (auto& parameter : model.parameters()) parameter.normal_();
+  }
+  model.forward(s, {}, &trace);
+  EXPECT_TRUE(at::equal(first, trace.at("semantic.graph.0.edges")));
+  // By directions, not lengths: after the statistics were taken away.
+  model.semantic()->set_statistics(at::full({8}, 3.0), at::full({8}, 2.0));
+  model.forward(2.0 * s + 3.0, {}, &trace);
+  EXPECT_TRUE(at::equal(first, trace.at("semantic.graph.0.edges")));
+}
+
 TEST(GasmCast, FusionLayersStartAsTheIdentityOfAttention) {
   // With zero up projections the attention of a stream leaves no mark: what
   // the semantic stream becomes does not depend on the motion stream.

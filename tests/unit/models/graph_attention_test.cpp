@@ -15,65 +15,6 @@ namespace {
 
 using Row = std::vector<std::int64_t>;
 
-Row row_of(at::Tensor const& kind, std::int64_t i) {
-  at::Tensor const r = kind[0][i].contiguous();
-  return {r.data_ptr<std::int64_t>(), r.data_ptr<std::int64_t>() + r.numel()};
-}
-
-TEST(StructuralEdges, NeighboursOfAGridAreThoseAroundANode) {
-  StructuralEdges const edges = structural_edges({3, 4});
-  for (std::int64_t i = 0; i < 12; ++i)
-    for (std::int64_t j = 0; j < 12; ++j) {
-      std::int64_t const dy = std::abs(j / 4 - i / 4);
-      std::int64_t const dx = std::abs(j % 4 - i % 4);
-      EXPECT_EQ(edges.neighbour[i][j].item<bool>(), std::max(dy, dx) == 1)
-          << i << " " << j;
-    }
-  // A corner, an edge and an inner node.
-  EXPECT_EQ(edges.neighbour[0].sum().item<int>(), 3);
-  EXPECT_EQ(edges.neighbour[1].sum().item<int>(), 5);
-  EXPECT_EQ(edges.neighbour[5].sum().item<int>(), 8);
-}
-
-TEST(StructuralEdges, OffsetNamesEachDisplacementOnce) {
-  StructuralEdges const edges = structural_edges({3, 4});
-  EXPECT_EQ(edges.num_offsets, 5 * 7);
-  for (std::int64_t i = 0; i < 12; ++i)
-    for (std::int64_t j = 0; j < 12; ++j) {
-      std::int64_t const dy = j / 4 - i / 4, dx = j % 4 - i % 4;
-      EXPECT_EQ(edges.offset[i][j].item<std::int64_t>(),
-                (dy + 2) * 7 + (dx + 3));
-    }
-}
-
-TEST(ChooseEdges, TakesTheMostSimilarOfTheRest) {
-  // Five segments in a row: node 0 has neighbour 1; rest 2, 3, 4.
-  at::Tensor const neighbour = structural_edges({5}).neighbour;
-  at::Tensor cosine = at::zeros({1, 5, 5});
-  cosine[0][0] = at::tensor({1.0, 0.9, 0.1, 0.5, 0.3});
-  EXPECT_EQ(row_of(choose_edges(cosine, neighbour, 2), 0),
-            (Row{0, 1, -1, 2, 2}));
-}
-
-TEST(ChooseEdges, OfEqualsTakesTheLowerIndex) {
-  at::Tensor const neighbour = structural_edges({6}).neighbour;
-  at::Tensor const cosine = at::full({1, 6, 6}, 0.25);
-  at::Tensor const kind = choose_edges(cosine, neighbour, 2);
-  EXPECT_EQ(row_of(kind, 0), (Row{0, 1, 2, 2, -1, -1}));
-  EXPECT_EQ(row_of(kind, 3), (Row{2, 2, 1, 0, 1, -1}));
-  EXPECT_EQ(row_of(kind, 5), (Row{2, 2, -1, -1, 1, 0}));
-}
-
-TEST(ChooseEdges, NeverTakesMoreThanThereAre) {
-  at::Tensor const neighbour = structural_edges({3}).neighbour;
-  at::Tensor const cosine = at::rand({1, 3, 3});
-  at::Tensor const kind = choose_edges(cosine, neighbour, 99);
-  EXPECT_EQ(row_of(kind, 0), (Row{0, 1, 2}));
-  EXPECT_EQ(row_of(kind, 1), (Row{1, 0, 1}));
-  at::Tensor const none = choose_edges(cosine, neighbour, 0);
-  EXPECT_EQ(row_of(none, 0), (Row{0, 1, -1}));
-}
-
 /// The layer as loops over nodes, in double precision.
 class NaiveGraphAttention {
  public:
@@ -174,7 +115,8 @@ TEST_P(GraphAttentionGrid, EqualsLoopsOverNodes) {
   std::int64_t nodes = 1;
   for (std::int64_t n : grid) nodes *= n;
   torch::manual_seed(3);
-  GraphAttention layer(8, 2, grid, 2, 4);
+  GraphAttention layer(
+      {.dim = 8, .heads = 2, .grid = grid, .topk = 2, .sim_dim = 4});
   at::NoGradGuard const no_grad;
   for (auto& parameter : layer.parameters())
     parameter.add_(0.3 * torch::randn_like(parameter));
@@ -189,11 +131,108 @@ TEST_P(GraphAttentionGrid, EqualsLoopsOverNodes) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Grids, GraphAttentionGrid,
-                         testing::Values(Row{3, 4}, Row{6}, Row{1, 5}, Row{1}));
+                         testing::Values(Row{3, 4}, Row{6}, Row{1, 5}, Row{1},
+                                         Row{5, 5}));
+
+/// Two layers with the same weights, drawn away from their start.
+struct BothForms {
+  explicit BothForms(GraphOptions options)
+      : dense(with_form(options, GraphForm::dense)),
+        gather(with_form(options, GraphForm::gather)) {
+    at::NoGradGuard const no_grad;
+    for (auto& parameter : dense.named_parameters()) {
+      parameter.value().add_(0.3 * torch::randn_like(parameter.value()));
+      gather.named_parameters()[parameter.key()].copy_(parameter.value());
+    }
+  }
+
+  static GraphOptions with_form(GraphOptions options, GraphForm form) {
+    options.form = form;
+    return options;
+  }
+
+  GraphAttention dense, gather;
+};
+
+double relative_gap(at::Tensor const& a, at::Tensor const& b, double least) {
+  double const scale = std::max(b.abs().max().item<double>(), least);
+  return (a - b).abs().max().item<double>() / scale;
+}
+
+void expect_equal_forms(GraphOptions const& options, at::Tensor const& x) {
+  BothForms layers(options);
+  auto const run = [&](GraphAttention& layer) {
+    at::Tensor input = x.detach().clone().set_requires_grad(true);
+    Trace trace;
+    EdgeSet frozen;
+    bool const is_frozen = options.edges == GraphEdges::frozen;
+    if (is_frozen) frozen = layer.choose(cosine_similarity(x));
+    at::Tensor const y =
+        layer.forward(input, TraceScope(&trace), is_frozen ? &frozen : nullptr);
+    (y * at::linspace(-1, 1, y.numel()).view_as(y)).sum().backward();
+    trace["output"] = y.detach();
+    trace["grad"] = input.grad();
+    return trace;
+  };
+  Trace const dense = run(layers.dense), gather = run(layers.gather);
+  EXPECT_TRUE(at::equal(gather.at("edges"), dense.at("edges")));
+  for (auto const* name : {"output", "weight", "grad"})
+    EXPECT_LT(relative_gap(gather.at(name), dense.at(name), 1e-6), 1e-5)
+        << name;
+  auto wanted = layers.dense.named_parameters();
+  double const of_keys =
+      wanted["k.weight"].grad().abs().max().item<double>() + 1e-6;
+  for (auto const& parameter : layers.gather.named_parameters())
+    EXPECT_LT(
+        relative_gap(parameter.value().grad(), wanted[parameter.key()].grad(),
+                     // A bias on keys has no effect.
+                     parameter.key() == "k.bias" ? of_keys : 1e-6),
+        1e-5)
+        << parameter.key();
+}
+
+TEST_P(GraphAttentionGrid, GatherEqualsDense) {
+  torch::manual_seed(7);
+  std::int64_t nodes = 1;
+  for (std::int64_t n : GetParam()) nodes *= n;
+  for (std::int64_t const topk : {0, 2, 99})
+    for (GraphEdges const edges : {GraphEdges::learned, GraphEdges::frozen}) {
+      SCOPED_TRACE(std::to_string(topk));
+      expect_equal_forms({.dim = 24,
+                          .heads = 3,
+                          .grid = GetParam(),
+                          .topk = topk,
+                          .sim_dim = 5,
+                          .edges = edges},
+                         torch::randn({3, nodes, 24}));
+    }
+}
+
+TEST(GraphAttention, GatherEqualsDenseWithTies) {
+  torch::manual_seed(7);
+  // Three different tokens on 35 places.
+  at::Tensor const kinds = torch::randn({3, 24});
+  at::Tensor const x =
+      kinds.index_select(0, at::randint(0, 3, {70}, at::kLong));
+  expect_equal_forms(
+      {.dim = 24, .heads = 4, .grid = {5, 7}, .topk = 6, .sim_dim = 5},
+      x.view({2, 35, 24}));
+}
+
+TEST(GraphAttention, FrozenEdgesHaveNoProjection) {
+  GraphAttention layer({.dim = 8,
+                        .heads = 2,
+                        .grid = {2, 3},
+                        .topk = 1,
+                        .edges = GraphEdges::frozen});
+  for (auto const& [name, tensor] : named_tensors(layer))
+    EXPECT_NE(name, "sim.weight");
+}
 
 TEST(GraphAttention, WeightIsZeroWithoutAnEdgeAndSumsToOne) {
   torch::manual_seed(1);
-  GraphAttention layer(8, 2, {3, 3}, 1, 4);
+  GraphAttention layer(
+      {.dim = 8, .heads = 2, .grid = {3, 3}, .topk = 1, .sim_dim = 4});
   Trace trace;
   layer.forward(torch::randn({2, 9, 8}), TraceScope(&trace));
   at::Tensor const kind = trace.at("edges"), weight = trace.at("weight");
@@ -206,7 +245,8 @@ TEST(GraphAttention, WeightIsZeroWithoutAnEdgeAndSumsToOne) {
 
 TEST(GraphAttention, SimilarityLearnsThroughItsGain) {
   torch::manual_seed(1);
-  GraphAttention layer(8, 2, {6}, 2, 4);
+  GraphAttention layer(
+      {.dim = 8, .heads = 2, .grid = {6}, .topk = 2, .sim_dim = 4});
   {
     at::NoGradGuard const no_grad;
     layer.named_parameters()["sim_gain"].fill_(0.5);

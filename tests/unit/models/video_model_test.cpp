@@ -303,6 +303,28 @@ TEST(Describe, FusionCostOfTheFaithfulModelIsThePublishedOne) {
   EXPECT_NEAR((fusion_macs(spec) - head - ffn) * 1e-6, 134.3, 0.05);
 }
 
+TEST(Describe, CostOfGraphsAndPoolsFollowsTheOptions) {
+  FusionSpec spec;
+  spec.fusion = FusionKind::semantic;
+  double const usual = fusion_macs(spec), dim = 768.0, nodes = 196.0;
+  // Self, 8 neighbours and 8 others instead of 196, for keys and for values.
+  spec.graph_attention = GraphForm::gather;
+  EXPECT_NEAR(usual - fusion_macs(spec), 2.0 * nodes * (nodes - 17.0) * dim,
+              1.0);
+  spec.graph_attention = GraphForm::dense;
+  EXPECT_EQ(fusion_macs(spec), usual);
+  // One cosine at full width for two layers, and none of width 64.
+  spec.graph_layers = 2;
+  double const learned = fusion_macs(spec);
+  spec.graph_edges = GraphEdges::frozen;
+  EXPECT_NEAR(learned - fusion_macs(spec),
+              2.0 * 64.0 * nodes * (dim + nodes) - nodes * nodes * dim, 1.0);
+  double const mean = fusion_macs(spec);
+  spec.pool = FusionPool::attention;
+  EXPECT_NEAR(fusion_macs(spec) - mean,
+              2.0 * dim * dim + 2.0 * nodes * dim * 8.0, 1.0);
+}
+
 TEST(RunForward, TakesClipsWithChannelsLast) {
   ModelConfig const config = tiny();
   auto const model = make_video_model(config, 8, 5, 3);

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "adamw.hpp"
+#include "clip_gradient.hpp"
 #include "gradient_sum.hpp"
 #include "layer_decay.hpp"
 #include "schedule.hpp"
@@ -37,6 +38,24 @@ TEST(Schedule, DropsAtItsSteps) {
   double const wanted[] = {4, 8, 8, 8, 8, 4, 4, 4, 2, 2};
   for (std::int64_t step = 0; step < 10; ++step)
     EXPECT_DOUBLE_EQ(learning_rate(optim, step, 2, 10, borders), wanted[step]);
+}
+
+TEST(GradientNorm, OfMillionsOfValuesIsExact) {
+  // sqrt(2^24 / 100) = 4096 / 10, and the tail of a last short piece.
+  at::Tensor const many = at::full({1 << 24}, 0.1);
+  EXPECT_NEAR(gradient_norm(many), 409.6, 409.6 * 1e-6);
+  EXPECT_NEAR(gradient_norm(at::tensor({3.0F, 4.0F})), 5.0, 1e-6);
+}
+
+TEST(ClipGradient, ScalesWhatIsLonger) {
+  auto const clipped = [](double clip_norm) {
+    at::Tensor const flat = at::tensor({3.0F, 4.0F});
+    clip_gradient(flat, gradient_norm(flat), clip_norm);
+    return gradient_norm(flat);
+  };
+  EXPECT_NEAR(clipped(2.0), 2.0, 1e-5);
+  EXPECT_EQ(clipped(5.5), 5.0);
+  EXPECT_EQ(clipped(0.0), 5.0);
 }
 
 ParameterInfo parameter(std::string const& name, at::Tensor const& value,

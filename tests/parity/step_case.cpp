@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// step_case FOLDER: makes one training step of every case below FOLDER with
+// the trainer's own parts, and compares every tensor of the model after it
+// with what PyTorch's AdamW left (make_cases.py).
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "adamw.hpp"
+#include "clip_gradient.hpp"
+#include "gasm/base/error.hpp"
+#include "gasm/base/file.hpp"
+#include "gasm/ckpt/safetensors.hpp"
+#include "gasm/comm/collective.hpp"
+#include "gasm/config/fusion_spec.hpp"
+#include "gasm/config/load.hpp"
+#include "gasm/models/gasm_cast.hpp"
+#include "gasm/models/model_summary.hpp"
+#include "gasm/models/named_tensors.hpp"
+#include "gradient_sum.hpp"
+#include "mixed_loss.hpp"
+
+namespace {
+
+using gasm::TensorMap;
+namespace fs = std::filesystem;
+
+constexpr double kTolerance = 1e-5;
+constexpr std::int64_t kNumMicro = 2;
+
+std::string text_of(fs::path const& path) {
+  return gasm::value_or_throw(gasm::read_text(path));
+}
+
+gasm::TensorFile tensors_of(fs::path const& path) {
+  return gasm::value_or_throw(gasm::read_safetensors(path));
+}
+
+gasm::MicroBatch take_part(TensorMap const& inputs, std::int64_t index) {
+  std::int64_t const size = inputs.at("labels").size(0) / kNumMicro;
+  auto const rows = [&](char const* name) {
+    return inputs.at(name).narrow(0, index * size, size);
+  };
+  gasm::MicroBatch batch;
+  batch.semantic = rows("semantic");
+  batch.motion = rows("motion");
+  batch.labels = rows("labels");
+  batch.samples.resize(static_cast<std::size_t>(size));
+  return batch;
+}
+
+TensorMap run_step(fs::path const& folder) {
+  std::string const name = folder.string();
+  gasm::GasmCast model(
+      gasm::parse_fusion_spec(text_of(folder / "model.json"), name));
+  auto const weights = tensors_of(folder / "weights.safetensors");
+  gasm::load_named_tensors(model, weights.tensors, name);
+  model.train();
+  auto const optim =
+      gasm::parse_config(text_of(folder / "optim.json"), name).optim;
+  auto const inputs = tensors_of(folder / "inputs.safetensors");
+  auto const parameters = gasm::parameter_groups(model);
+  gasm::AdamW adamw(optim, parameters,
+                    std::vector<double>(parameters.size(), 1.0));
+  adamw.load_state(inputs);
+  auto const norms = gasm::collect_batch_norms(model);
+  gasm::GradientSum sums(parameters, norms);
+  sums.begin_step(kNumMicro, inputs.tensors.at("labels").size(0), 0, kNumMicro,
+                  /*loss_scale=*/1.0);
+  for (std::int64_t i = 0; i < kNumMicro; ++i) {
+    auto const batch = take_part(inputs.tensors, i);
+    at::Tensor const logits = model.forward(batch.semantic, batch.motion);
+    sums.add_micro_batch(gasm::mixed_loss(logits, batch, optim.label_smoothing),
+                         {.num_clips = batch.size()});
+  }
+  auto const result = sums.finish_step(*gasm::make_self_collective());
+  at::Tensor const flat = sums.flat_gradient();
+  double const norm = gasm::gradient_norm(flat);
+  gasm::clip_gradient(flat, norm, optim.clip_norm);
+  adamw.step(sums.gradients(), optim.lr);
+  if (!norms.empty()) gasm::apply_running_update(norms, sums.mean_statistics());
+  TensorMap outputs = {{"loss", torch::tensor(result.loss)},
+                       {"grad_norm", torch::tensor(norm)}};
+  for (auto const& [key, tensor] : gasm::named_tensors(model))
+    outputs["after." + key] = tensor.detach();
+  return outputs;
+}
+
+double relative_error(at::Tensor const& got, at::Tensor const& wanted) {
+  if (got.sizes() != wanted.sizes()) throw gasm::error("another shape");
+  if (!wanted.is_floating_point()) return at::equal(got, wanted) ? 0.0 : 1.0;
+  return ((got - wanted).abs().max() / wanted.abs().max()).item<double>();
+}
+
+double check_case(fs::path const& folder) {
+  TensorMap const got = run_step(folder);
+  auto const wanted = tensors_of(folder / "outputs.safetensors").tensors;
+  if (got.size() != wanted.size())
+    throw gasm::error("{} outputs instead of {}", got.size(), wanted.size());
+  double worst = 0.0;
+  for (auto const& [name, tensor] : wanted) {
+    double const error = relative_error(got.at(name), tensor);
+    // Written so that NaN fails.
+    if (!(error <= kTolerance))
+      throw gasm::error("{} differs by {:.3g}", name, error);
+    worst = std::max(worst, error);
+  }
+  return worst;
+}
+
+int run_folder(fs::path const& folder) {
+  int num_cases = 0, failures = 0;
+  for (auto const& entry : fs::directory_iterator(folder)) try {
+      ++num_cases;
+      double const worst = check_case(entry.path());
+      std::printf("ok    %-20s %.2e\n", entry.path().filename().c_str(), worst);
+    } catch (std::exception const& e) {
+      ++failures;
+      std::printf("FAIL  %-20s %s\n", entry.path().filename().c_str(),
+                  e.what());
+    }
+  std::printf("%d cases, %d failed\n", num_cases, failures);
+  return num_cases == 0 || failures > 0 ? 1 : 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::fprintf(stderr, "usage: step_case FOLDER\n");
+    return 2;
+  }
+  try {
+    return run_folder(argv[1]);
+  } catch (std::exception const& e) {
+    std::fprintf(stderr, "%s\n", e.what());
+    return 1;
+  }
+}
