@@ -135,6 +135,7 @@ once() {
   wanted="$(cat "$gasm" $inputs | checksum) $*"
   [ "$(cat "$output.made-with" 2>/dev/null)" != "$wanted" ] || return 0
   [ "$(cat "$output.begun-with" 2>/dev/null)" != "$wanted" ] || anew=()
+  mkdir -p "$(dirname "$output")"
   echo "$wanted" >"$output.begun-with"
   ranked "$@" --output "$output" "${anew[@]}"
   mv "$output.begun-with" "$output.made-with"
@@ -145,7 +146,7 @@ stream() {
   local name=$1 backbone=$2 set=$3 split
   shift 3
   for split in train val-iid; do
-    once "$data/$name-$split.h5" \
+    once "$data/$name/$split.h5" \
       "$data/$backbone.safetensors $data/$set/$split.h5" \
       extract "${frozen[@]}" "$@" --clips "$data/$set/$split.h5"
   done
@@ -155,8 +156,8 @@ stream() {
 view() {
   local split
   for split in train val-iid; do
-    once "$data/$1-$split.h5" "$data/$2-$split.h5 $data/$3-$split.h5" \
-      data join --semantic "$data/$2-$split.h5" --motion "$data/$3-$split.h5"
+    once "$data/view-$1/$split.h5" "$data/$2/$split.h5 $data/$3/$split.h5" \
+      data join --semantic "$data/$2/$split.h5" --motion "$data/$3/$split.h5"
   done
 }
 
@@ -177,10 +178,10 @@ extract_features() {
 # --- rows --------------------------------------------------------------------
 # fuse SEED NAME VIEW SETTING...: a row of the table, on features.
 fuse() {
-  local seed=$1 name=$2 from=$data/$3 setting settings=()
+  local seed=$1 name=$2 from=$data/view-$3 setting settings=()
   shift 3
   for setting in "$@"; do settings+=(--set "$setting"); done
-  train_run "$name-seed$seed" "$from-train.h5" "$from-val-iid.h5" \
+  train_run "$name-seed$seed" "$from/train.h5" "$from/val-iid.h5" \
     "${frozen[@]}" --set data.source=features \
     --set model.fusion.standardise=fixed --set "train.epochs=$fusion_epochs" \
     --set train.eval_every_epochs=0 --set "run.seed=$seed" "${settings[@]}"
@@ -220,7 +221,7 @@ for level in $levels; do
   [ $quick -eq 0 ] || name=quick
   data=data/ablation-$name
   runs=runs/ablation/$name
-  if [ "$fresh" -eq 1 ]; then rm -rf "$runs" "$data"/*.{h5,made-with,begun-with}; fi
+  if [ "$fresh" -eq 1 ]; then rm -rf "$runs" "$data"/*/*.made-with; fi
   make_sets
   pretrain_backbones
   of_frozen
