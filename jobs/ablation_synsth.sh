@@ -69,13 +69,18 @@ fi
 # sizes_of LEVEL: of the sets, in draws (times classes: clips), and epochs.
 sizes_of() {
   case $size-$1 in
-    full-S) train_draws=500 val_draws=150 texture_draws=500 motion_draws=500 ;;
-    full-M) train_draws=300 val_draws=50 texture_draws=800 motion_draws=250 ;;
-    quick-S) train_draws=300 val_draws=100 texture_draws=400 motion_draws=250 ;;
-  esac
-  case $1 in
-    S) texture_epochs=25 motion_epochs=4 fusion_epochs=5 clip_epochs=3 ;;
-    M) texture_epochs=40 motion_epochs=5 fusion_epochs=6 ;;
+    full-S)
+      train_draws=500 val_draws=150 texture_draws=500 motion_draws=500
+      texture_epochs=25 motion_epochs=4 fusion_epochs=5 clip_epochs=3
+      ;;
+    full-M)
+      train_draws=250 val_draws=50 texture_draws=800 motion_draws=250
+      texture_epochs=40 motion_epochs=5 fusion_epochs=6
+      ;;
+    quick-S)
+      train_draws=300 val_draws=100 texture_draws=400 motion_draws=300
+      texture_epochs=25 motion_epochs=5 fusion_epochs=8
+      ;;
   esac
 }
 
