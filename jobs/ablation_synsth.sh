@@ -78,8 +78,8 @@ sizes_of() {
       texture_epochs=40 motion_epochs=5 fusion_epochs=6
       ;;
     quick-S)
-      train_draws=300 val_draws=100 texture_draws=400 motion_draws=300
-      texture_epochs=25 motion_epochs=5 fusion_epochs=8
+      train_draws=300 val_draws=100 texture_draws=400 motion_draws=400
+      texture_epochs=25 motion_epochs=3 fusion_epochs=8
       ;;
   esac
 }
