@@ -161,7 +161,7 @@ def main():
         {"level": level.name, "draws": level.draws, "bounds": level.bounds,
          "goal": level.goal, "rows": table}, indent=1) + "\n")
     words.runs.joinpath("figure.svg").write_text(draw(
-        f"SynSth level {level.name}, frozen backbones: top-1 on held-out clips",
+        f"SynSth level {level.name}: top-1 on held-out clips",
         table, level.bounds, level.goal))
     print(f"SynSth level {level.name}: {level.num_classes} classes, "
           f"{level.draws * level.num_classes} validation clips of "
