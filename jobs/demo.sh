@@ -30,10 +30,9 @@ seed=0
 ranks=2
 small=0
 fresh=0
-# wants_value OPTION [WORD...]: in this shell, for exit to end the script.
-wants_value() {
-  [ $# -ge 2 ] || { echo "demo: $1 wants a value. Try --help." >&2; exit 2; }
-}
+job=demo
+# shellcheck source=jobs/common.sh
+. jobs/common.sh
 while [ $# -gt 0 ]; do
   case $1 in
     -h | --help) sed -n '3,24s/^# \{0,1\}//p' jobs/demo.sh; exit 0 ;;
@@ -63,157 +62,33 @@ config=configs/$name.yaml
 data=data/$name
 runs=runs/demo
 main_run=$name-seed$seed
-gasm=build/release/bin/gasm
-
-say() { printf '\ndemo: %s\n' "$*"; }
 began=$SECONDS
 
-# --- set-up and build --------------------------------------------------------
-say "set-up and build"
-GASM_SETUP="${GASM_SETUP:---without-tests}" tools/build release gasm_cli
+prepare
 built=$SECONDS
 
-cores=$(env -u OMP_NUM_THREADS nproc)  # nproc heeds that variable
-export OMP_NUM_THREADS=1
-# Ranks that wait give the core to those that work.
-export OMPI_MCA_mpi_yield_when_idle=1
-# Open MPI counts cores, not hyperthreads, as its slots, so it may refuse as
-# many ranks as there are CPUs; and a rank's reader thread may use a core that
-# another rank leaves idle.
-launch=(mpirun -n "$ranks" --oversubscribe --bind-to none)
-if [ "$(id -u)" -eq 0 ]; then
-  echo "demo: running as root, as in a container: telling Open MPI so"
-  export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-fi
-if [ "$ranks" -gt "$cores" ]; then
-  echo "demo: $ranks ranks on $cores cores: they take turns"
-fi
-
-# ranked ARGUMENT...: gasm on all ranks, in a session of its own, so that
-# Ctrl-C does not kill it; mpirun hands SIGUSR1 on to every rank.
-child=
-stopped=0
-stop() {
-  local signal=USR1
-  [ $stopped -eq 0 ] || signal=TERM  # asked twice: mpirun ends the ranks
-  stopped=1
-  [ -z "$child" ] || kill -"$signal" "$child" 2>/dev/null || true
-}
-trap stop INT TERM
-ranked() {
-  local code=0
-  setsid "${launch[@]}" "$gasm" "$@" </dev/null &
-  child=$!
-  # wait returns early when a signal comes in; go on until it has ended.
-  while true; do
-    code=0
-    wait "$child" || code=$?
-    kill -0 "$child" 2>/dev/null || break
-  done
-  child=
-  if [ $code -eq 85 ] || [ $stopped -eq 1 ]; then
-    say "stopped. Run the same command again to go on from the checkpoint."
-    exit 85
-  fi
-  if [ $code -ne 0 ]; then
-    say "FAIL: gasm $1 ended with exit code $code (docs/errors.md)" >&2
-    exit "$code"
-  fi
-}
-
 # --- data --------------------------------------------------------------------
-# make_set FOLDER OPTION...: writes, verifies and packs a set, once. The stamp
-# comes last and holds the options.
-make_set() {
-  local folder=$1 stamp=$1/packed.txt split output
-  shift
-  local wanted="--level $level --train-draws $train_draws \
---val-draws $val_draws${*:+ $*}"
-  if [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
-    echo "demo: $folder is there"
-    return
-  fi
-  say "data in $folder (gasm synth $wanted)"
-  # shellcheck disable=SC2086  # options without blanks
-  ranked synth $wanted --test-draws 1 --output "$folder"
-  ranked data verify --videos "$folder/videos" --labels "$folder/labels" \
-    --manifest "$folder/manifest.json"
-  while read -r split output; do
-    ranked data pack --videos "$folder/videos" --labels "$folder/labels" \
-      --split "$split" --output "$folder/$output.h5"
-  done <<<"train train
-validation val-iid
-validation-shape val-shape"
-  echo "$wanted" >"$stamp"
-}
-make_set "$data"
-[ $small -eq 1 ] || make_set "$data-silhouette" --view silhouette
+set_options="--level $level --train-draws $train_draws --val-draws $val_draws"
+# shellcheck disable=SC2086  # options without blanks
+make_set "$data" $set_options
+# shellcheck disable=SC2086
+[ $small -eq 1 ] || make_set "$data-silhouette" $set_options --view silhouette
 packed=$SECONDS
 
 # --- training and evaluation -------------------------------------------------
-checksum() { sha256sum | cut -c 1-16; }
-
-# made_with DATA SETTING...: what decides the figures of a run, a line each.
-made_with() {
-  local from=$1 shown
-  shift
-  echo "program: $("$gasm" --version), $(checksum <"$gasm")"
-  shown=$("$gasm" train "$@" --print-config)
-  echo "configuration: $(checksum <<<"$shown")"
-  echo "data: $(cat "$from"/{train,val-iid,val-shape}.h5 | checksum)"
-  echo "ranks: $ranks"
-}
-
-# set_aside FOLDER WANTED: a run that was made with something else than now
-# is moved away, so that no old figure is shown as the verdict on the new.
-set_aside() {
-  local folder=$1 wanted=$2 changed="program, data or settings" old
-  [ -e "$folder" ] || return 0
-  if [ -e "$folder/demo-made-with" ]; then
-    changed=$(grep -vxFf "$folder/demo-made-with" <<<"$wanted" |
-      sed 's/:.*//' | paste -sd, | sed 's/,/, /g') || true
-    [ -n "$changed" ] || return 0
-  fi
-  old=$folder.old-$(date +%Y%m%d-%H%M%S)
-  mv "$folder" "$old"
-  echo "demo: $folder was made with other $changed: now $old, made anew"
-}
-
-# train_run RUN DATA OPTION...: trains (or goes on with, or keeps) a run and
-# measures it on the validation sets of DATA.
-train_run() {
-  local run=$1 from=$2 set split wanted
+# demo_run RUN DATA OPTION...
+demo_run() {
+  local run=$1 from=$2
   shift 2
-  set=(--config "$config" --set "run.dir=$runs" --set "run.name=$run"
-    --set "run.seed=$seed" --set "data.train=$from/train.h5"
-    --set "data.val=$from/val-iid.h5" "$@")
-  local folder=$runs/$run
-  [ $fresh -eq 0 ] || rm -rf "$folder"
-  wanted=$(made_with "$from" "${set[@]}")
-  set_aside "$folder" "$wanted"
-  if [ -e "$folder/demo-done" ]; then
-    echo "demo: $folder is trained and measured"
-    return
-  fi
-  say "training $folder on $ranks ranks"
-  mkdir -p "$folder"
-  echo "$wanted" >"$folder/demo-made-with"
-  local start=$SECONDS before
-  before=$(cat "$folder/demo-seconds" 2>/dev/null || echo 0)
-  ranked train "${set[@]}"
-  echo $((before + SECONDS - start)) >"$folder/demo-seconds"
-  for split in val-iid val-shape; do
-    ranked eval "${set[@]}" --data "$from/$split.h5" \
-      --json "$folder/eval-$split.json"
-  done
-  touch "$folder/demo-done"
+  train_run "$run" "$from/train.h5" "$from/val-iid.h5 $from/val-shape.h5" \
+    --config "$config" --set "run.seed=$seed" "$@"
 }
-train_run "$main_run" "$data"
+demo_run "$main_run" "$data"
 if [ $small -eq 0 ]; then
-  train_run "$main_run-motion-rgb" "$data" --set model.fusion.kind=motion
-  train_run "$main_run-semantic-shuffled" "$data" \
+  demo_run "$main_run-motion-rgb" "$data" --set model.fusion.kind=motion
+  demo_run "$main_run-semantic-shuffled" "$data" \
     --set model.fusion.kind=semantic --set data.sampling.order=shuffled
-  train_run "$main_run-motion-silhouette" "$data-silhouette" \
+  demo_run "$main_run-motion-silhouette" "$data-silhouette" \
     --set model.fusion.kind=motion
 fi
 

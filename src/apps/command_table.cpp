@@ -30,6 +30,7 @@ constexpr std::array kCommands = {
             run_data_export_wds},
     Command{"data import-wds", "pack WebDataset shards into one clips.h5",
             run_data_import_wds},
+    Command{"data join", "pair the streams of two features.h5", run_data_join},
     Command{"extract", "keep what the backbones make of clips", run_extract},
     Command{"train", "train a model", run_train},
     Command{"eval", "measure a trained model on held-out clips", run_eval},

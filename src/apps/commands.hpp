@@ -18,6 +18,7 @@ int run_data_subset(Arguments const& arguments);
 int run_data_batches(Arguments const& arguments);
 int run_data_export_wds(Arguments const& arguments);
 int run_data_import_wds(Arguments const& arguments);
+int run_data_join(Arguments const& arguments);
 int run_extract(Arguments const& arguments);
 int run_train(Arguments const& arguments);
 int run_eval(Arguments const& arguments);

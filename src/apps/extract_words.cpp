@@ -62,31 +62,51 @@ void check_tolerance(ExtractWords const& words) {
     throw usage_error("--tolerance is {} (must be 0 to 1)", words.tolerance);
 }
 
-std::string extract_text(ExtractSummary const& summary,
-                         std::string const& output) {
-  auto const what = fmt::format(
-      "{}: {} clips, {} of each, {:.1f} MB of features", output,
+namespace {
+
+/// The line that every summary begins with.
+std::string features_text(ExtractSummary const& summary,
+                          std::string const& output) {
+  return fmt::format(
+      "{}: {} clips, {} of each, {:.1f} MB of features, data hash {}", output,
       summary.num_clips,
       summary.num_views == 1 ? "1 view"
                              : fmt::format("{} views", summary.num_views),
-      static_cast<double>(summary.num_bytes) * 1e-6);
-  if (summary.was_there)
-    return fmt::format("{}, data hash {}, was there already", what,
-                       to_hex(summary.data_hash));
+      static_cast<double>(summary.num_bytes) * 1e-6, to_hex(summary.data_hash));
+}
+
+std::string unfinished_text(std::string const& output) {
+  return fmt::format("{}: stopped. The same command goes on", output);
+}
+
+}  // namespace
+
+std::string extract_text(ExtractSummary const& summary,
+                         std::string const& output) {
+  if (!summary.is_complete) return unfinished_text(output);
+  auto const what = features_text(summary, output);
+  if (summary.was_there) return what + ", was there already";
   auto const num_new = summary.num_units - summary.num_units_before;
-  if (!summary.is_complete)
-    return fmt::format("{}: stopped. The same command goes on", output);
   auto const share =
       static_cast<double>(num_new) /
       static_cast<double>(std::max<std::int64_t>(1, summary.num_units));
   auto const seconds = std::max(summary.total_s, 1e-9);
   return fmt::format(
-      "{}, data hash {}\n{} of {} batches were there, the others took {:.1f} s "
+      "{}\n{} of {} batches were there, the others took {:.1f} s "
       "({:.1f} clips/s, {:.0f} % of it waiting for decoded clips)",
-      what, to_hex(summary.data_hash), summary.num_units_before,
-      summary.num_units, summary.total_s,
+      what, summary.num_units_before, summary.num_units, summary.total_s,
       share * static_cast<double>(summary.num_clips) / seconds,
       100 * summary.wait_s / seconds);
+}
+
+std::string join_text(ExtractSummary const& summary,
+                      std::string const& output) {
+  if (!summary.is_complete) return unfinished_text(output);
+  auto const what = features_text(summary, output);
+  if (summary.was_there) return what + ", was there already";
+  return fmt::format(
+      "{}\n{} of {} batches were there, the others took {:.1f} s", what,
+      summary.num_units_before, summary.num_units, summary.total_s);
 }
 
 std::string check_text(FeatureCheck const& check, std::string const& output) {

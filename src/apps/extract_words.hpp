@@ -36,6 +36,7 @@ void check_tolerance(ExtractWords const& words);
 /// What the command prints.
 std::string extract_text(ExtractSummary const& summary,
                          std::string const& output);
+std::string join_text(ExtractSummary const& summary, std::string const& output);
 std::string check_text(FeatureCheck const& check, std::string const& output);
 
 }  // namespace gasm

@@ -5,18 +5,16 @@
 #include <atomic>
 #include <vector>
 
+#include "finished_file.hpp"
 #include "gasm/base/clock.hpp"
 #include "gasm/comm/agree.hpp"
 #include "gasm/comm/communicator.hpp"
 #include "gasm/comm/work_counter.hpp"
 #include "gasm/extract/feature_recipe.hpp"
-#include "gasm/store/feature_store.hpp"
 #include "unit_maker.hpp"
 
 namespace gasm {
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr double kSyncEvery_s = 1.0;
 
@@ -31,34 +29,6 @@ FeatureStoreContents plan(Communicator const& world, RunConfig const& config,
       config, clips, views,
       options.num_random_views.value_or(config.eval.clips * config.eval.crops),
       options.type, options.batch, recipe);
-}
-
-/// The data hash of the finished file of these contents, 0 if there is none.
-/// On the root. Throws a usage error if something else has its name.
-std::uint64_t find_on_root(ExtractOptions const& options,
-                           FeatureStoreContents const& contents) {
-  if (options.unfinished == UnfinishedUse::start_anew ||
-      !fs::exists(options.output))
-    return 0;
-  auto const store = FeatureStore::open(options.output);
-  if (store && index_hash(store->contents()) == index_hash(contents))
-    return store->data_hash();
-  throw usage_error(
-      "{} is there and {}. Try --restart to replace it, or another --output",
-      options.output.string(),
-      store ? "holds other features (of other clips or settings)"
-            : "is no finished feature store");
-}
-
-/// Collective.
-std::uint64_t find_finished(Communicator const& world,
-                            ExtractOptions const& options,
-                            FeatureStoreContents const& contents) {
-  auto hash = agree_call(world, [&] {
-    return world.is_root() ? find_on_root(options, contents) : std::uint64_t{0};
-  });
-  world.broadcast(hash);
-  return hash;
 }
 
 /// This machine's part of the units that are not done: as many as it has
@@ -157,7 +127,8 @@ ExtractSummary extract_features(Communicator const& world,
   summary.num_views = contents.num_views;
   summary.num_bytes = static_cast<std::uint64_t>(contents.num_records()) *
                       (contents.semantic_bytes() + contents.motion_bytes());
-  summary.data_hash = find_finished(world, options, contents);
+  summary.data_hash =
+      find_finished(world, options.output, options.unfinished, contents);
   summary.was_there = summary.data_hash != 0;
   if (summary.was_there) return summary;
 
@@ -173,9 +144,8 @@ ExtractSummary extract_features(Communicator const& world,
   summary.is_complete = !times.is_stopped;
   if (!summary.is_complete) return summary;
   writer.finish(world);
-  summary.data_hash = find_finished(
-      world, {.output = options.output, .unfinished = UnfinishedUse::go_on},
-      contents);
+  summary.data_hash =
+      find_finished(world, options.output, UnfinishedUse::go_on, contents);
   return summary;
 }
 

@@ -49,8 +49,9 @@ bool is_attention(std::string_view name) {
 /// Counts what the inputs tell; the rest waits for the output.
 std::unique_ptr<at::ObserverContext> begin_call(
     at::RecordFunction const& call) {
-  std::string_view const name = call.name();
   if (counter == nullptr) return nullptr;
+  std::string_view name = call.name();
+  if (name.ends_with('_')) name.remove_suffix(1);  // in place
   auto const tensor = [&](std::size_t i) {
     return call.inputs()[i].toTensor();
   };

@@ -40,7 +40,8 @@ class Demo:
     def __init__(self, folder):
         self.folder = folder
         shutil.copytree(ROOT / "configs", folder / "configs")
-        self.write("jobs/demo.sh", (ROOT / "jobs/demo.sh").read_text())
+        for name in ("jobs/demo.sh", "jobs/common.sh"):
+            self.write(name, (ROOT / name).read_text())
         self.write("jobs/demo_table.py", "")
         self.write("tools/build", PASSES)
         self.write("build/release/bin/gasm", GASM)

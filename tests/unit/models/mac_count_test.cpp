@@ -106,7 +106,8 @@ TEST(CountMacs, FusionsDoWhatTheirSummarySays) {
   for (FusionKind const kind :
        {FusionKind::bcast, FusionKind::cross, FusionKind::concat,
         FusionKind::late, FusionKind::semantic, FusionKind::motion})
-    for (FusionPool const pool : {FusionPool::mean, FusionPool::time_concat}) {
+    for (FusionPool const pool :
+         {FusionPool::mean, FusionPool::time_concat, FusionPool::attention}) {
       spec.fusion = kind;
       spec.pool = pool;
       GasmCast cast(spec);
@@ -114,7 +115,13 @@ TEST(CountMacs, FusionsDoWhatTheirSummarySays) {
       at::NoGradGuard const no_grad;
       at::Tensor const s = torch::rand({1, 2, 12, 24});
       at::Tensor const m = torch::rand({1, 4, 4, 16});
-      EXPECT_EQ(count_macs([&] { cast.forward(s, m); }), fusion_macs(spec))
+      // Biases of dense graphs are added by a product too: three columns for
+      // each head and pair of nodes.
+      double const pairs = (kind != FusionKind::motion ? 2 * 12 * 12 : 0) +
+                           (kind != FusionKind::semantic ? 4 * 4 * 4 : 0);
+      EXPECT_EQ(count_macs([&] { cast.forward(s, m); }),
+                fusion_macs(spec) +
+                    3.0 * spec.graph_layers * spec.graph_heads * pairs)
           << to_word(kind) << " " << to_word(pool);
     }
 }
