@@ -102,6 +102,7 @@ TEST(CountMacs, FusionsDoWhatTheirSummarySays) {
   spec.graph_layers = 2;
   spec.graph_heads = spec.fusion_heads = 4;
   spec.graph_sim_dim = 6;
+  spec.pool_heads = 4;
   spec.fusion_dim = 12;
   for (FusionKind const kind :
        {FusionKind::bcast, FusionKind::cross, FusionKind::concat,
