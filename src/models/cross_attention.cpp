@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "cast_once.hpp"
 #include "gasm/config/fusion_spec.hpp"
 #include "gasm/models/layers.hpp"
 
@@ -50,8 +51,9 @@ at::Tensor CrossAttention::forward(at::Tensor const& query,
                                    at::Tensor const& mask,
                                    TraceScope const& trace, char const* name) {
   at::Tensor const q = split_heads(q_(query), heads_);
-  at::Tensor const k = split_heads(k_(context), heads_);
-  at::Tensor const v = split_heads(v_(context), heads_);
+  at::Tensor const seen = cast_once(context);
+  at::Tensor const k = split_heads(k_(seen), heads_);
+  at::Tensor const v = split_heads(v_(seen), heads_);
   double const root = std::sqrt(static_cast<double>(q.size(-1)));
   at::Tensor logit = at::matmul(q, k.transpose(-1, -2)) / root;
   if (distance_.defined())

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "cast_once.hpp"
 #include "dense_graph_attention.hpp"
 #include "gasm/base/error.hpp"
 #include "gasm/config/fusion_spec.hpp"
@@ -138,7 +139,7 @@ at::Tensor GraphAttention::attend_listed(at::Tensor const& q,
 at::Tensor GraphAttention::forward(at::Tensor const& x, TraceScope const& trace,
                                    EdgeSet const* frozen) {
   GASM_ASSERT(sim_.is_empty() == (frozen != nullptr));
-  at::Tensor const y = norm_(x);
+  at::Tensor const y = cast_once(norm_(x));
   EdgeSet const edges = frozen ? *frozen : choose(cosine_similarity(sim_(y)));
   if (trace.is_on()) trace.record("edges", edges.kind.to(at::kLong));
   at::Tensor const q = split_heads(q_(y), heads_);

@@ -20,6 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 import backbone_cases
 import reference_cast
 import reference_gasm_cast as fusion
+import step_cases
 
 
 def write_case(folder, model, weights, inputs, outputs):
@@ -122,94 +123,10 @@ def make_fusion(out):
         write_case(f"{out}/{name}", spec.values, weights, inputs, outputs)
 
 
-# ---- a training step --------------------------------------------------------
-
-def step_settings():
-    """Changes to the model, and to the optimiser."""
-    usual = dict(lr=3e-3, weight_decay=0.05, label_smoothing=0.1)
-    yield "bcast", dict(SMALL, cross_bias=True, motion_grid=[2, 3], pool="time_concat"), dict(
-        usual, clip_norm=0.5)
-    yield "faithful", dict(num_classes=20, semantic_grid=[4, 4]), dict(usual, clip_norm=1.0)
-    yield "batchnorm", dict(SMALL, standardise="batchnorm"), dict(usual, clip_norm=0.5)
-    yield "cross", dict(SMALL, fusion="cross", semantic_frames=[1, 6], window="aligned"), dict(
-        usual, clip_norm=0.0)
-    yield "late-attention", dict(SMALL, fusion="late", pool="attention"), dict(
-        usual, clip_norm=1e3)
-    yield "gather-frozen", dict(SMALL, graph_attention="gather", graph_edges="frozen"), dict(
-        usual, betas=[0.8, 0.95], eps=1e-6, clip_norm=0.5, label_smoothing=0.0)
-    # Adam divides noise by noise where a gradient is zero but for rounding; a
-    # larger eps makes the very first step, too, a function of the gradient.
-    yield "first-step", dict(SMALL), dict(usual, eps=1e-3, clip_norm=0.5)
-
-
-def adamw(parameters, optim, state):
-    """torch's, decaying the matrices of linear layers alone."""
-    def is_matrix(name):
-        return name.endswith(".weight") and parameters[name].dim() == 2
-    groups = [dict(params=[p for n, p in parameters.items() if is_matrix(n) == decays],
-                   weight_decay=optim["weight_decay"] if decays else 0.0)
-              for decays in (True, False)]
-    optimiser = torch.optim.AdamW(groups, lr=optim["lr"], betas=optim.get("betas", (0.9, 0.999)),
-                                  eps=optim.get("eps", 1e-8))
-    for name, parameter in parameters.items():
-        optimiser.state[parameter] = dict(
-            step=state["num_steps"].float(), exp_avg=state[f"exp_avg.{name}"].clone(),
-            exp_avg_sq=state[f"exp_avg_sq.{name}"].clone())
-    return optimiser
-
-
-def draw_state(parameters, is_first, generator):
-    if is_first:
-        state = {f"{kind}.{name}": torch.zeros_like(p) for name, p in parameters.items()
-                 for kind in ("exp_avg", "exp_avg_sq")}
-        return {**state, "num_steps": torch.tensor(0)}
-    state = {"num_steps": torch.tensor(11)}
-    for name, p in parameters.items():
-        state[f"exp_avg.{name}"] = 1e-2 * torch.randn(p.shape, generator=generator)
-        state[f"exp_avg_sq.{name}"] = 1e-4 * (0.5 + torch.rand(p.shape, generator=generator))
-    return state
-
-
-def apply_running(weights, seen):
-    """Batch norms move once a step, by the mean over its micro-batches."""
-    for name in {name for name, _, _ in seen}:
-        for leaf, index in (("running_mean", 1), ("running_var", 2)):
-            mean = torch.stack([entry[index] for entry in seen if entry[0] == name]).mean(0)
-            weights[f"{name}.{leaf}"].mul_(0.9).add_(0.1 * mean)
-        weights[f"{name}.num_batches_tracked"] += 1
-
-
 def make_step(out):
-    batch = 6
-    for seed, (name, changes, optim) in enumerate(step_settings()):
-        spec = fusion.Spec(**changes)
-        generator = torch.Generator().manual_seed(500 + seed)
-        weights = fusion.draw_weights(spec, generator)
-        before = {name: tensor.clone() for name, tensor in weights.items()}
-        parameters = learned(weights)
-        inputs = {
-            "semantic": torch.randn(batch, spec.S, spec.N, spec.semantic_dim, generator=generator),
-            "motion": torch.randn(batch, spec.M, spec.P, spec.motion_dim, generator=generator),
-            "labels": torch.randint(0, spec.num_classes, (batch,), generator=generator),
-            **draw_state(parameters, name == "first-step", generator)}
-        optimiser = adamw(parameters, optim, inputs)
-        seen, loss = [], 0.0
-        for part in range(2):
-            rows = slice(part * batch // 2, (part + 1) * batch // 2)
-            logits = fusion.Model(spec, weights, seen).forward(
-                inputs["semantic"][rows], inputs["motion"][rows])["logits"]
-            share = torch.nn.functional.cross_entropy(
-                logits, inputs["labels"][rows], reduction="sum",
-                label_smoothing=optim["label_smoothing"]) / batch
-            share.backward()
-            loss += share.detach()
-        limit = optim["clip_norm"] or math.inf
-        norm = torch.nn.utils.clip_grad_norm_(parameters.values(), limit)
-        optimiser.step()
-        with torch.no_grad():
-            apply_running(weights, seen)
-        write_case(f"{out}/{name}", spec.values, before, inputs, {
-            "loss": loss, "grad_norm": norm, **{f"after.{n}": w for n, w in weights.items()}})
+    for name, spec, weights, inputs, outputs, optim in step_cases.all_cases(
+            sys.modules[__name__]):
+        write_case(f"{out}/{name}", spec.values, weights, inputs, outputs)
         with open(f"{out}/{name}/optim.json", "w") as file:
             json.dump({"optim": optim}, file)
 

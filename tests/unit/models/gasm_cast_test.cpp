@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gasm/models/gasm_cast.hpp"
 
+#include <ATen/autocast_mode.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -251,6 +252,35 @@ TEST(GasmCast, FusionLayersStartAsTheIdentityOfAttention) {
       at::equal(first.at("semantic_pooled"), second.at("semantic_pooled")));
   EXPECT_FALSE(
       at::equal(first.at("motion_pooled"), second.at("motion_pooled")));
+}
+
+TEST_P(EveryKind, InBfloat16StaysNear) {
+  torch::manual_seed(6);
+  for (GraphForm const form : {GraphForm::dense, GraphForm::gather}) {
+    FusionSpec spec = small_spec(GetParam());
+    spec.graph_attention = form;
+    // A graph of the input: the same edges in either precision.
+    spec.graph_edges = GraphEdges::frozen;
+    GasmCast model(spec);
+    at::Tensor const s = semantic_input(), m = motion_input();
+    auto const gradient = [&](bool is_bf16) {
+      model.zero_grad();
+      at::autocast::set_autocast_dtype(at::kCPU, at::kBFloat16);
+      at::autocast::set_autocast_enabled(at::kCPU, is_bf16);
+      at::Tensor const logits = model.forward(s, m).to(at::kFloat);
+      at::autocast::clear_cache();
+      at::autocast::set_autocast_enabled(at::kCPU, false);
+      logits.square().sum().backward();
+      std::vector<at::Tensor> flat = {logits.detach().flatten()};
+      for (auto const& parameter : model.parameters())
+        flat.push_back(parameter.grad().flatten());
+      return at::cat(flat);
+    };
+    at::Tensor const wanted = gradient(false), got = gradient(true);
+    double const gap = ((got - wanted).norm() / wanted.norm()).item<double>();
+    EXPECT_GT(gap, 0.0);
+    EXPECT_LT(gap, 0.03);
+  }
 }
 
 TEST(GasmCast, TimeConcatKeepsTheOrderOfSteps) {
