@@ -325,7 +325,7 @@ std::vector<WeightNaming> const& timesformer() {
   static std::vector<WeightNaming> const namings = {
       {"transformers TimeSformer",
        WeightOrigin::transformers,
-       "encoder.layer.#.temporal_dense.weight",
+       "encoder.layer.#.attention.attention.qkv.weight",
        {"timesformer."},
        {}},
       {"TimeSformer (authors)",

@@ -231,8 +231,11 @@ std::vector<double> lr_scales(RunConfig const& config,
     double const own = has_weights(config.model, info.part)
                            ? config.optim.backbone_lr_scale
                            : 1.0;
-    scales.push_back(own * std::pow(config.optim.layer_decay,
-                                    num_layers_above(info.name, parameters)));
+    double const decay = config.optim.layer_decay;
+    scales.push_back(
+        decay == 1.0
+            ? own
+            : own * std::pow(decay, num_layers_above(info.name, parameters)));
   }
   return scales;
 }

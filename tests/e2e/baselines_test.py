@@ -173,6 +173,13 @@ class Timesformer(Baseline):
         torch.save(weights, path)
         start = self.start_of("image", {"model.timesformer.weights": path,
                                         "model.timesformer.head": "fresh"})
+        converted = self.folder / "image.safetensors"
+        self.must("weights", "convert", "--kind", "timesformer", "--weights", path, "--output",
+                  converted)
+        again = self.start_of("converted", {"model.timesformer.weights": converted,
+                                            "model.timesformer.head": "fresh"})
+        for name, tensor in start.items():
+            self.expect_equal(again[name], tensor)
         for i in range(2):
             qkv = weights[f"blocks.{i}.attn.qkv.weight"]
             block = f"timesformer.encoder.layer.{i}"
