@@ -19,9 +19,9 @@
 #   --ranks N         MPI ranks (2)
 #   --fresh           make everything anew but the videos
 #
-# Cost on two cores, without the build: at level S about 45 minutes (4 of them
-# data, backbones and features), at level M about 2 hours, --quick about 3
-# minutes. Disk: 1.5 GB a level.
+# Cost on two idle cores, without the build: --quick about 3 minutes; level S
+# about 45 (5 of them data, backbones and features), level M about 2 hours (both
+# are estimates from the cost of one row). Disk: 1.2 GB at level S, 4 GB at M.
 #
 # Safe to run again: what is done is kept, unless program, configuration, data
 # or ranks are no longer those it was made with: then it is made anew. Ctrl-C
