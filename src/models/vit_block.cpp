@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gasm/models/vit_block.hpp"
 
+#include "cast_once.hpp"
 #include "gasm/models/attend.hpp"
 #include "gasm/models/layers.hpp"
 
@@ -26,7 +27,8 @@ class VitAttention : public torch::nn::Module {
     o_ = register_module("o_proj", make_linear(d, d, true));
   }
 
-  at::Tensor forward(at::Tensor const& x, RopeTable const& rope) {
+  at::Tensor forward(at::Tensor const& tokens, RopeTable const& rope) {
+    at::Tensor const x = cast_once(tokens);
     at::Tensor const q = rotate_patches(split_heads(q_(x), heads_), rope);
     at::Tensor const k = rotate_patches(split_heads(k_(x), heads_), rope);
     at::Tensor const v = split_heads(v_(x), heads_);
@@ -49,7 +51,10 @@ class VitMlp : public torch::nn::Module {
   }
 
   at::Tensor forward(at::Tensor const& x) {
-    if (gate_) return down_(at::silu(gate_(x)) * up_(x));
+    if (gate_) {
+      at::Tensor const seen = cast_once(x);
+      return down_(at::silu(gate_(seen)) * up_(seen));
+    }
     at::Tensor const hidden = up_(x);
     return down_(activation_ == VitActivation::gelu
                      ? at::gelu(hidden)

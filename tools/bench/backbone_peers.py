@@ -134,7 +134,10 @@ def reference(name, passes):
                 found = timed(autocast)
                 model.bfloat16()
                 half = x.bfloat16()
-                found = min(found, timed(lambda: call(half)))
+                try:
+                    found = min(found, timed(lambda: call(half)))
+                except NotImplementedError:  # an operator has no such kernel
+                    pass
                 model.float()
             print(found, flush=True)
 
