@@ -6,7 +6,7 @@
 namespace gasm {
 
 double gradient_norm(at::Tensor const& flat) {
-  std::vector<at::Tensor> const norms = at::_foreach_norm(flat.split(1 << 14));
+  std::vector<at::Tensor> const norms = at::_foreach_norm(flat.split(1 << 11));
   return at::stack(norms).to(at::kDouble).norm().item<double>();
 }
 
