@@ -133,9 +133,10 @@ at::Tensor Cast::score(at::Tensor const& spatial, at::Tensor const& temporal) {
 std::vector<PartSummary> Cast::parts() {
   std::int64_t const h = config_.resolution.height;
   std::int64_t const w = config_.resolution.width;
-  auto const num_frames = static_cast<double>(clip_frames_ / kPair);
-  PartSummary const clip =
-      summarise("clip", *clip_, num_frames * vit_macs(clip_->options(), h, w));
+  std::int64_t const num_pairs = clip_frames_ / kPair;
+  PartSummary const clip = summarise(
+      "clip", *clip_,
+      static_cast<double>(num_pairs) * vit_macs(clip_->options(), h, w));
   PartSummary const videomae =
       summarise("videomae", *videomae_,
                 vit_macs(videomae_->options(), h, w, clip_frames_));

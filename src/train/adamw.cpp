@@ -6,7 +6,7 @@
 namespace gasm {
 
 AdamW::AdamW(OptimConfig const& optim, std::vector<ParameterInfo> parameters,
-             std::vector<double> scale_of)
+             std::vector<double> const& scale_of)
     : optim_(optim),
       parameters_(std::move(parameters)),
       groups_(group_parameters(optim, parameters_, scale_of)) {

@@ -14,7 +14,7 @@ namespace gasm {
 class AdamW : public Optimizer {
  public:
   AdamW(OptimConfig const& optim, std::vector<ParameterInfo> parameters,
-        std::vector<double> scale_of);
+        std::vector<double> const& scale_of);
 
   void step(std::vector<at::Tensor> const& grads, double lr) override;
   /// exp_avg.NAME and exp_avg_sq.NAME of every parameter, and num_steps.

@@ -11,12 +11,10 @@ namespace gasm {
 
 std::unique_ptr<Optimizer> make_optimizer(OptimConfig const& optim,
                                           std::vector<ParameterInfo> parameters,
-                                          std::vector<double> scale_of) {
+                                          std::vector<double> const& scale_of) {
   if (optim.kind == OptimKind::sgd)
-    return std::make_unique<Sgd>(optim, std::move(parameters),
-                                 std::move(scale_of));
-  return std::make_unique<AdamW>(optim, std::move(parameters),
-                                 std::move(scale_of));
+    return std::make_unique<Sgd>(optim, std::move(parameters), scale_of);
+  return std::make_unique<AdamW>(optim, std::move(parameters), scale_of);
 }
 
 std::vector<OptimizerGroup> group_parameters(

@@ -33,7 +33,7 @@ class Optimizer {
 /// `parameters[i]`.
 std::unique_ptr<Optimizer> make_optimizer(OptimConfig const& optim,
                                           std::vector<ParameterInfo> parameters,
-                                          std::vector<double> scale_of);
+                                          std::vector<double> const& scale_of);
 
 /// Parameters that are treated alike, by their places in the list.
 struct OptimizerGroup {

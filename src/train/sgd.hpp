@@ -15,7 +15,7 @@ namespace gasm {
 class Sgd : public Optimizer {
  public:
   Sgd(OptimConfig const& optim, std::vector<ParameterInfo> parameters,
-      std::vector<double> scale_of);
+      std::vector<double> const& scale_of);
 
   void step(std::vector<at::Tensor> const& grads, double lr) override;
   /// momentum.NAME of every parameter.
