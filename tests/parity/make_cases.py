@@ -20,6 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 import backbone_cases
 import reference_cast
 import reference_gasm_cast as fusion
+from model_counts import count_macs, count_parameters
 import step_cases
 
 
@@ -241,21 +242,6 @@ def run_i3d(model, clips, stage, grid):
     tokens = {"tokens": torch.nn.functional.adaptive_avg_pool3d(x, size),
               "max_tokens": torch.nn.functional.adaptive_max_pool3d(x, size)}
     return {"features": x, **{k: v.flatten(3).permute(0, 2, 3, 1) for k, v in tokens.items()}}
-
-
-def count_macs(model, inputs):
-    """Multiply-accumulates of matrix products and convolutions, by fvcore."""
-    from fvcore.nn import FlopCountAnalysis
-    count = FlopCountAnalysis(model, inputs)
-    count.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
-    # It counts norms and resizing as well, which are no products of matrices.
-    total = sum(number for name, number in count.by_operator().items()
-                if name in ("conv", "linear", "matmul", "bmm", "addmm"))
-    return torch.tensor(float(total), dtype=torch.float64)
-
-
-def count_parameters(model):
-    return torch.tensor(sum(parameter.numel() for parameter in model.parameters()))
 
 
 def run_i3d_taps(model, clips):
