@@ -7,6 +7,7 @@
 #include "command_table.hpp"
 #include "gasm/base/build_info.hpp"
 #include "gasm/base/error.hpp"
+#include "gasm/base/freed_memory.hpp"
 #include "gasm/base/nearest.hpp"
 #include "gasm/comm/run_guarded.hpp"
 
@@ -81,4 +82,7 @@ int dispatch(int argc, char** argv) {
 }  // namespace
 }  // namespace gasm
 
-int main(int argc, char** argv) { return gasm::dispatch(argc, argv); }
+int main(int argc, char** argv) {
+  gasm::keep_freed_memory();
+  return gasm::dispatch(argc, argv);
+}

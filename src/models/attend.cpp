@@ -24,8 +24,7 @@ at::Tensor attend(at::Tensor const& q, at::Tensor const& k,
   if (!q.is_cpu() || !is_16_bit(q) || q.size(2) > kShort)
     return at::scaled_dot_product_attention(q, k, v);
   double const scale = 1.0 / std::sqrt(static_cast<double>(q.size(3)));
-  return at::matmul((at::matmul(q, k.transpose(-2, -1)) * scale).softmax(-1),
-                    v);
+  return at::matmul(at::matmul(q * scale, k.transpose(-2, -1)).softmax(-1), v);
 }
 
 }  // namespace gasm

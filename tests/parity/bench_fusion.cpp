@@ -15,6 +15,7 @@
 
 #include "gasm/base/error.hpp"
 #include "gasm/base/file.hpp"
+#include "gasm/base/freed_memory.hpp"
 #include "gasm/config/fusion_spec.hpp"
 #include "gasm/models/gasm_cast.hpp"
 
@@ -98,6 +99,7 @@ int serve(Bench& bench) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  gasm::keep_freed_memory();  // as gasm does
   std::string const precision = argc == 4 ? argv[3] : "";
   if (precision != "fp32" && precision != "bf16") {
     std::fprintf(stderr, "usage: bench_fusion MODEL_JSON BATCH fp32|bf16\n");
