@@ -72,6 +72,10 @@ class LayerScale : public torch::nn::Module {
     gain_ = register_parameter("lambda1", torch::full({width}, start));
   }
   at::Tensor forward(at::Tensor const& x) { return x * gain_; }
+  /// x + branch * gain.
+  at::Tensor add(at::Tensor const& x, at::Tensor const& branch) {
+    return at::addcmul(x, branch, gain_);
+  }
 
  private:
   at::Tensor gain_;
@@ -109,8 +113,12 @@ at::Tensor VitBlock::feed(at::Tensor const& normed) {
 }
 
 at::Tensor VitBlock::forward(at::Tensor const& x, RopeTable const& rope) {
-  at::Tensor const y = x + attend(x, rope);
-  return y + feed(norm_for_mlp(y));
+  auto const add = [](auto const& scale, at::Tensor const& to,
+                      at::Tensor const& branch) {
+    return scale ? scale->add(to, branch) : to + branch;
+  };
+  at::Tensor const y = add(scale1_, x, attention_->forward(norm1_(x), rope));
+  return add(scale2_, y, mlp_->forward(norm2_(y)));
 }
 
 }  // namespace gasm
