@@ -45,6 +45,16 @@ def tokens_of(sequence, registers):
     return outputs
 
 
+def gradients_of(model, patches, generator):
+    """Those of sum(pull * patches) by the library's names; zero where there is none."""
+    pull = torch.randn(patches.shape, generator=generator)
+    model.zero_grad()
+    (patches * pull).sum().backward()
+    return {"pull": pull, **{
+        f"grad.{name}": torch.zeros_like(p) if p.grad is None else p.grad
+        for name, p in model.named_parameters()}}
+
+
 # ---- DINOv3 -----------------------------------------------------------------
 
 def dinov3_hub(state):
@@ -107,12 +117,13 @@ def dinov3_cases(dinov3, semantic_config):
             weights["rope_embed.periods"] = bf16_periods(count)
             model.rope_embeddings.inv_freq = 1 / bf16_periods(count)
         frames = torch.randn(2, 3, *size, generator=generator)
-        with torch.no_grad():
-            outputs = tokens_of(model(frames).last_hidden_state, 4)
+        outputs = tokens_of(model(frames).last_hidden_state, 4)
+        gradients = ([gradients_of(model, outputs["patches"], generator)]
+                     if name == "dinov3-transformers" else [])
         yield name, dict(kind="dinov3", dim=semantic["width"], depth=2,
                          heads=semantic["heads"], hidden=semantic["ffn_hidden"],
                          ffn=semantic["ffn"], resolution=list(size)), weights, {
-                             "frames": frames}, outputs
+                             "frames": frames}, outputs, *gradients
 
 
 def timm_cases(redraw):
@@ -193,10 +204,12 @@ def dinov2_cases(redraw):
             rows, columns = size[0] // 14, size[1] // 14
             table = hub_positions(model, rows, columns)
             model.embeddings.interpolate_pos_encoding = lambda *_: table
-        with torch.no_grad():
+        small = seed < 3
+        with torch.set_grad_enabled(small):
             outputs = tokens_of(model(frames).last_hidden_state, backbone.get("registers", 0))
         yield name, dict(backbone, kind="dinov2", resolution=list(size)), weights, {
-            "frames": frames}, outputs
+            "frames": frames}, outputs, *(
+                [gradients_of(model, outputs["patches"], generator)] if small else [])
 
 
 def clip_openai(tensors):
@@ -244,11 +257,13 @@ def clip_cases(redraw):
         if name == "clip-openai":
             weights = clip_openai(weights)
         frames = torch.randn(2 if seed < 3 else 1, 3, *size, generator=generator)
-        with torch.no_grad():
+        small = seed < 2
+        with torch.set_grad_enabled(small):
             found = model(frames, interpolate_pos_encoding=True)
+        outputs = {"cls": found.pooler_output, "patches": found.last_hidden_state[:, 1:]}
         yield name, dict(backbone, kind="clip", resolution=list(size)), weights, {
-            "frames": frames}, {"cls": found.pooler_output,
-                                "patches": found.last_hidden_state[:, 1:]}
+            "frames": frames}, outputs, *(
+                [gradients_of(model, outputs["patches"], generator)] if small else [])
 
 
 # ---- VideoMAE and V-JEPA 2 --------------------------------------------------
@@ -297,10 +312,12 @@ def videomae_cases(redraw):
             weights = videomae_hub(weights)
         clip = torch.randn(2 if seed < 3 else 1, 3, frames, *size, generator=generator)
         body = getattr(model, "videomae", model)
-        with torch.no_grad():
+        small = name == "videomae-pretrained"
+        with torch.set_grad_enabled(small):
             outputs = {"patches": body(clip.transpose(1, 2)).last_hidden_state}
         yield name, dict(backbone, kind="videomae", resolution=list(size),
-                         num_frames=frames), weights, {"clip": clip}, outputs
+                         num_frames=frames), weights, {"clip": clip}, outputs, *(
+                             [gradients_of(model, outputs["patches"], generator)] if small else [])
 
 
 def vjepa2_hub(tensors):
@@ -336,11 +353,13 @@ def vjepa2_cases(redraw):
         if name == "vjepa2-meta":
             weights = vjepa2_hub(weights)
         clip = torch.randn(2 if seed < 3 else 1, 3, frames, size, size, generator=generator)
-        with torch.no_grad():
+        small = seed < 2
+        with torch.set_grad_enabled(small):
             outputs = {"patches": model(clip.transpose(1, 2),
                                         skip_predictor=True).last_hidden_state}
         yield name, dict(backbone, kind="vjepa2", resolution=size,
-                         num_frames=frames), weights, {"clip": clip}, outputs
+                         num_frames=frames), weights, {"clip": clip}, outputs, *(
+                             [gradients_of(model, outputs["patches"], generator)] if small else [])
 
 
 # ---- other names of I3D and TimeSformer -------------------------------------

@@ -105,10 +105,21 @@ TensorMap run_i3d(Case const& c) {
   model.eval();
   at::Tensor const features = model.forward(c.inputs.at("clips"));
   int const rows = config.motion.grid[0], columns = config.motion.grid[1];
-  return {{"features", features},
-          {"tokens", gasm::pool_to_grid(features, rows, columns)},
-          {"max_tokens",
-           gasm::pool_to_grid(features, rows, columns, gasm::I3dPool::max)}};
+  TensorMap outputs = {
+      {"features", features},
+      {"tokens", gasm::pool_to_grid(features, rows, columns)},
+      {"max_tokens",
+       gasm::pool_to_grid(features, rows, columns, gasm::I3dPool::max)}};
+  if (c.inputs.contains("pull")) {
+    at::AutoGradMode const with_gradients(true);
+    model.train();
+    (model.forward(c.inputs.at("clips")) * c.inputs.at("pull"))
+        .sum()
+        .backward();
+    for (auto const& parameter : model.named_parameters())
+      outputs["grad." + parameter.key()] = parameter.value().grad();
+  }
+  return outputs;
 }
 
 gasm::TimesformerOptions timesformer_options(Case const& c) {
@@ -182,6 +193,45 @@ TensorMap run_cast(Case const& c) {
     matrix = at::cat({matrix, gradient.unsqueeze(1)}, 1);
   }
   return outputs;
+}
+
+/// Largest error of the gradients of sum(pull * patches). Those of the file
+/// have the library's names, and are renamed and cut as its weights are.
+double check_gradients(Case const& c) {
+  at::AutoGradMode const with_gradients(true);
+  auto const name = c.folder.string();
+  auto const config = gasm::parse_backbone_config(c.model, name).value();
+  TensorMap gradients = read_tensors(c.folder / "gradients.safetensors");
+  at::Tensor const pull = gradients.at("pull");
+  TensorMap theirs;
+  for (auto const& [key, gradient] : gradients)
+    if (key.starts_with("grad.")) theirs[key.substr(5)] = gradient;
+  TensorMap const wanted =
+      gasm::rename_weights(config.kind, theirs, name).tensors;
+  auto const weights = gasm::rename_weights(config.kind, c.weights, name);
+  gasm::Vit model(gasm::options_for(config, weights, name));
+  gasm::load_named_tensors(model, weights.tensors, name);
+  (model.forward(c.inputs.begin()->second).patches * pull).sum().backward();
+  double worst = 0.0;
+  for (auto const& parameter : model.named_parameters()) {
+    std::string const& key = parameter.key();
+    at::Tensor const found = parameter.value().grad();
+    at::Tensor const own = wanted.at(key);
+    // A key's bias moves all logits of a query alike: zero but for rounding.
+    std::string const bias = "k_proj.bias";
+    at::Tensor const of =
+        key.ends_with(bias)
+            ? wanted.at(key.substr(0, key.size() - 4) + "weight")
+            : own;
+    double const error =
+        found.defined()
+            ? ((found - own).abs().max() / of.abs().max()).item<double>()
+            : own.abs().max().item<double>();
+    if (!(error <= tolerance("grad.")))
+      throw gasm::error("the gradient of {} differs by {:.3g}", key, error);
+    worst = std::max(worst, error);
+  }
+  return worst;
 }
 
 TensorMap run_backbone(Case const& c) {
@@ -268,6 +318,8 @@ double check_case(std::string const& family, Case const& c) {
       throw gasm::error("{} differs by {:.3g}", name, error);
     worst = std::max(worst, error);
   }
+  if (fs::exists(c.folder / "gradients.safetensors"))
+    worst = std::max(worst, check_gradients(c));
   return worst;
 }
 

@@ -270,8 +270,16 @@ def make_i3d(out):
         generator = torch.Generator().manual_seed(seed)
         model = small_i3d(motion, generator)
         clips = torch.randn(2, 3, 8, 48, 56, generator=generator)
-        write_case(f"{out}/{name}", {"model": {"motion": motion}}, model.state_dict(),
-                   {"clips": clips}, run_i3d(model, clips, motion["stage"], motion["grid"]))
+        outputs = run_i3d(model, clips, motion["stage"], motion["grid"])
+        weights = {k: v.clone() for k, v in model.state_dict().items()}
+        # Batch norms over the batch, as in training.
+        x = clips
+        for block in model.train().blocks[:LAST_BLOCK[motion["stage"]] + 1]:
+            x = block(x)
+        found = backbone_cases.gradients_of(model, x, generator)
+        outputs.update({k: v for k, v in found.items() if k != "pull" and v.any()})
+        write_case(f"{out}/{name}", {"model": {"motion": motion}}, weights,
+                   {"clips": clips, "pull": found["pull"]}, outputs)
     generator = torch.Generator().manual_seed(50)
     model = i3d_r50(generator)
     clips = torch.randn(1, 3, 8, 96, 96, generator=generator)
@@ -472,15 +480,18 @@ def make_video_timesformer(out):
 
 
 def make_backbone(out):
-    for name, backbone, weights, inputs, outputs in backbone_cases.all_cases(
+    for name, backbone, weights, inputs, outputs, *gradients in backbone_cases.all_cases(
             sys.modules[__name__]):
         write_case(f"{out}/{name}", {"model": {"backbone": backbone}}, weights, inputs, outputs)
+        for found in gradients:
+            save_file({k: v.contiguous() for k, v in found.items()},
+                      f"{out}/{name}/gradients.safetensors")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("family", choices=["backbone", "cast", "fusion", "step", "vit", "i3d",
-                                           "timesformer", "video"])
+    parser.add_argument("family", choices=(
+        "backbone cast fusion i3d step timesformer video vit").split())
     parser.add_argument("out")
     arguments = parser.parse_args()
     globals()[f"make_{arguments.family}"](arguments.out)
