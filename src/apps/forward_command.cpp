@@ -44,11 +44,13 @@ TensorMap run_model(ForwardPaths const& paths) {
   auto const file = value_or_throw(read_weights(paths.weights));
   auto const inputs = value_or_throw(read_safetensors(paths.inputs)).tensors;
   if (auto const backbone =
-          parse_backbone_config(*text, paths.config, paths.overrides))
-    return run_backbone(*backbone,
-                        rename_weights(backbone->kind, file.tensors,
-                                       paths.weights, file.metadata),
-                        inputs, paths.weights);
+          parse_backbone_config(*text, paths.config, paths.overrides)) {
+    auto const weights = rename_weights(backbone->kind, file.tensors,
+                                        paths.weights, file.metadata);
+    check_finite(weights.tensors, paths.weights);
+    return run_backbone(*backbone, weights, inputs, paths.weights);
+  }
+  check_finite(file.tensors, paths.weights);
   if (is_fusion_spec(*text))
     return run_forward(parse_fusion_spec(*text, paths.config, paths.overrides),
                        file.tensors, inputs, paths.weights);

@@ -34,9 +34,7 @@ ExitCode convert(ConvertWords const& words) {
   auto const file = value_or_throw(read_weights(words.weights));
   auto weights =
       rename_weights(kind, file.tensors, words.weights, file.metadata);
-  if (auto const name = find_nan({weights.tensors, {}}))
-    throw error("{}: {} holds NaN. Try another copy of the weights",
-                words.weights, *name);
+  check_finite(weights.tensors, words.weights);
   auto text = fmt::format("{}: {} tensors of {}, {} left out", words.output,
                           weights.tensors.size(), weights.naming,
                           weights.left_out.size());

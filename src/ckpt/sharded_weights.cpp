@@ -76,9 +76,8 @@ std::map<std::string, std::string> index_metadata(json const& index) {
   return metadata;
 }
 
-void add_shard(TensorFile& all, fs::path const& path,
+void add_shard(TensorFile& all, TensorFile shard, fs::path const& path,
                std::set<std::string> const& names) {
-  auto shard = value_or_throw(read_safetensors(path));
   for (auto const& name : names)
     if (!shard.tensors.contains(name))
       throw error(
@@ -98,7 +97,9 @@ void add_shard(TensorFile& all, fs::path const& path,
 
 }  // namespace
 
-TensorFile read_sharded_weights(fs::path const& path) {
+TensorFile read_sharded_weights(
+    fs::path const& path,
+    std::function<TensorFile(fs::path const&)> const& read_shard) {
   auto const index = parse_index(path);
   if (!index.is_object()) throw bad_index(path, "it is no JSON object");
   auto const shards = find_shards(index, path);
@@ -110,8 +111,10 @@ TensorFile read_sharded_weights(fs::path const& path) {
                   path.string());
   TensorFile all;
   all.metadata = index_metadata(index);
-  for (auto const& [name, tensors] : shards)
-    add_shard(all, path.parent_path() / name, tensors);
+  for (auto const& [name, tensors] : shards) {
+    auto const shard = path.parent_path() / name;
+    add_shard(all, read_shard(shard), shard, tensors);
+  }
   return all;
 }
 

@@ -3,11 +3,16 @@
 
 #include <ATen/ATen.h>
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <optional>
 #include <vector>
 
 #include "gasm/base/placed_reader.hpp"
+#include "pickle_value.hpp"
 #include "sharded_weights.hpp"
 #include "torch_archive.hpp"
 
@@ -113,17 +118,48 @@ WeightsFormat find_format(fs::path const& path) {
   throw refusal(path.string(), head);
 }
 
+TensorFile read_shard(fs::path const& path);
+
 TensorFile read_format(fs::path const& path, WeightsFormat format) {
   switch (format) {
     case WeightsFormat::safetensors:
       return value_or_throw(read_safetensors(path));
     case WeightsFormat::sharded:
-      return read_sharded_weights(path);
+      return read_sharded_weights(path, read_shard);
     case WeightsFormat::torch_save:
     case WeightsFormat::torch_script:
       break;
   }
   return TorchArchive(path).read();
+}
+
+TensorFile read_shard(fs::path const& path) {
+  auto const format = find_format(path);
+  if (format == WeightsFormat::sharded)
+    throw error(
+        "{} is an index of shards, named as a shard by another. Try to fetch "
+        "index and shards again",
+        path.string());
+  return read_format(path, format);
+}
+
+/// "inf (at [1, 2])", or nothing.
+std::optional<std::string> first_not_finite(at::Tensor const& tensor) {
+  if (!tensor.is_floating_point()) return std::nullopt;
+  at::Tensor const is_finite = at::isfinite(tensor);
+  if (is_finite.all().item<bool>()) return std::nullopt;
+  at::Tensor const place = is_finite.logical_not().nonzero()[0];
+  std::vector<std::int64_t> index;
+  at::Tensor value = tensor;
+  for (std::int64_t i = 0; i < place.numel(); ++i) {
+    index.push_back(place[i].item<std::int64_t>());
+    value = value[index.back()];
+  }
+  double const number = value.item<double>();
+  char const* const word = std::isnan(number) ? "NaN"
+                           : number > 0       ? "inf"
+                                              : "-inf";
+  return fmt::format("{} (at [{}])", word, fmt::join(index, ", "));
 }
 
 }  // namespace
@@ -133,7 +169,7 @@ char const* name_of(WeightsFormat format) {
     case WeightsFormat::safetensors:
       return "safetensors";
     case WeightsFormat::sharded:
-      return "sharded safetensors";
+      return "index of shards";
     case WeightsFormat::torch_save:
       return "torch.save archive";
     case WeightsFormat::torch_script:
@@ -173,11 +209,12 @@ Result<TensorFile> read_weights(fs::path const& path) {
   }
 }
 
-std::optional<std::string> find_nan(TensorFile const& file) {
-  for (auto const& [name, tensor] : file.tensors)
-    if (tensor.is_floating_point() && tensor.isnan().any().item<bool>())
-      return name;
-  return std::nullopt;
+void check_finite(std::map<std::string, at::Tensor> const& tensors,
+                  std::string const& source) {
+  for (auto const& [name, tensor] : tensors)
+    if (auto const value = first_not_finite(tensor))
+      throw error("{}: {} holds {}. Try another copy of the weights", source,
+                  printable(name), *value);
 }
 
 }  // namespace gasm

@@ -29,6 +29,11 @@ void check_cast(CastConfig const& config, Locate const& locate) {
   check_sizes(config, "model.cast", locate);
   refuse_if(adapter_width(config) < 1, locate, "model.cast.adapter_ratio",
             "leaves nothing of the {} channels. Try 0.25.", config.width);
+  refuse_if(config.weights && (config.clip.weights || config.videomae.weights),
+            locate, "model.cast.weights",
+            "is a whole CAST, beside weights of one of its streams. Try "
+            "model.cast.{}.weights: null.",
+            config.clip.weights ? "clip" : "videomae");
   int const width = bottleneck_width(config);
   refuse_if(width < 1 || width % config.heads != 0, locate,
             "model.cast.bottleneck_ratio",

@@ -19,9 +19,7 @@ namespace gasm {
 BackboneWeights read_renamed(BackboneKind kind, std::string const& path) {
   auto const file = value_or_throw(read_weights(path));
   auto weights = rename_weights(kind, file.tensors, path, file.metadata);
-  if (auto const name = find_nan({weights.tensors, {}}))
-    throw error("{}: {} holds NaN. Try another copy of the weights", path,
-                *name);
+  check_finite(weights.tensors, path);
   log_info("{}: {}{}{}", path, weights.naming,
            weights.left_out.empty() ? "" : ", without ",
            fmt::join(weights.left_out, ", "));

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <string>
 #include <utility>
 
 #include "backbone_weights.hpp"
 #include "gasm/base/error.hpp"
 #include "gasm/base/log.hpp"
+#include "gasm/ckpt/weights.hpp"
 #include "gasm/models/cast.hpp"
 #include "gasm/models/timesformer_model.hpp"
 #include "gasm/models/vit_positions.hpp"
@@ -11,35 +13,41 @@
 namespace gasm {
 namespace {
 
-constexpr char kClassifier[] = "classifier.";
 constexpr char kLastNorm[] = "norm.";
 
-void erase_below(TensorMap& tensors, char const* prefix) {
+void erase_below(TensorMap& tensors, std::string const& prefix) {
   std::erase_if(tensors, [&](auto const& item) {
     return item.first.starts_with(prefix);
   });
 }
 
+struct HeadPlace {
+  std::string prefix;  ///< of its tensors, in the model and the file
+  std::string key;     ///< of the configuration
+  HeadStart start;
+};
+
 /// The head of the file, which must fit, or else the one that was drawn.
-void settle_head(TimesformerConfig const& config, Timesformer const& body,
-                 TensorMap& tensors) {
-  if (config.head == HeadStart::fresh) {
-    erase_below(tensors, kClassifier);
-    for (auto const& [name, drawn] : named_tensors(body))
-      if (name.starts_with(kClassifier)) tensors.emplace(name, drawn.clone());
+void settle_head(HeadPlace const& head, torch::nn::Module const& model,
+                 TensorMap& tensors, std::string const& path) {
+  TensorMap drawn;
+  for (auto const& [name, tensor] : named_tensors(model))
+    if (name.starts_with(head.prefix)) drawn.emplace(name, tensor.clone());
+  if (head.start == HeadStart::fresh) {
+    erase_below(tensors, head.prefix);
+    tensors.merge(drawn);
     return;
   }
-  auto const bias = tensors.find("classifier.bias");
-  auto const wanted = body.options().num_classes;
+  auto const bias = tensors.find(head.prefix + "bias");
+  auto const wanted = drawn.at(head.prefix + "bias").numel();
   auto const found = bias == tensors.end() ? 0 : bias->second.numel();
   if (found == wanted) return;
   throw error(
-      "{} has {}, but the model has {} classes (model.timesformer.head is "
-      "weights). Try model.timesformer.head: fresh",
-      *config.weights,
+      "{} has {}, but the model has {} classes ({} is weights). Try {}: fresh",
+      path,
       found == 0 ? "no classifier"
                  : fmt::format("a classifier of {} classes", found),
-      wanted);
+      wanted, head.key, head.key);
 }
 
 /// Learned positions of another grid, resampled to the model's.
@@ -67,11 +75,22 @@ void load_timesformer(TimesformerConfig const& config,
              *config.weights);
   }
   tensors = resize_timesformer_embeddings(std::move(tensors), body.options());
-  settle_head(config, body, tensors);
+  settle_head({"classifier.", "model.timesformer.head", config.head}, body,
+              tensors, *config.weights);
   load_backbone(body, tensors, WeightLoad::strict, *config.weights);
 }
 
 void load_cast(CastConfig const& config, Cast& model) {
+  if (auto const& path = config.weights) {
+    auto const file = value_or_throw(read_weights(*path));
+    auto weights = rename_cast_weights(file.tensors, *path);
+    check_finite(weights.tensors, *path);
+    log_info("{}: {}", *path, weights.naming);
+    settle_head({"head.", "model.cast.head", config.head}, model,
+                weights.tensors, *path);
+    load_backbone(model, weights.tensors, WeightLoad::strict, *path);
+    return;
+  }
   if (auto const& path = config.clip.weights) {
     auto weights = read_renamed(BackboneKind::clip, *path);
     resize_clip_positions(config, weights, *path);

@@ -9,6 +9,7 @@
 #include "gasm/base/error.hpp"
 #include "gasm/models/gasm_cast.hpp"
 #include "gasm/models/recogniser.hpp"
+#include "gasm/models/weight_names.hpp"
 
 namespace gasm {
 namespace {
@@ -92,9 +93,12 @@ TensorMap run_forward(ModelConfig const& config, TensorMap const& weights,
         "the input clips {}, but must be [B, T, H, W, 3]",
         clips.defined() ? "has shape " + shape_text(clips) : "is missing");
   at::NoGradGuard const no_grad;
+  TensorMap const named = config.kind == ModelKind::cast
+                              ? rename_cast_weights(weights, source).tensors
+                              : weights;
   auto const model =
-      build_recogniser(config, clips.size(1), num_classes_of(config, weights));
-  load_named_tensors(*model, weights, source);
+      build_recogniser(config, clips.size(1), num_classes_of(config, named));
+  load_named_tensors(*model, named, source);
   model->eval();
   Trace trace;
   at::Tensor const logits =

@@ -228,12 +228,14 @@ StreamFeatures VideoModel::extract(at::Tensor const& clips) {
   check_clips(clips, clip_frames_, config_.semantic.resolution,
               "frames and model.semantic.resolution");
   StreamFeatures features;
-  if (semantic_)
-    features.semantic = run_backbone(config_.semantic.train,
-                                     [&] { return semantic_features(clips); });
+  // Motion first: a clip takes far more memory than its frames, and where it
+  // is frozen gives that back before the semantic stream keeps anything.
   if (motion_ || motion_vit_)
     features.motion = run_backbone(config_.motion.train,
                                    [&] { return motion_features(clips); });
+  if (semantic_)
+    features.semantic = run_backbone(config_.semantic.train,
+                                     [&] { return semantic_features(clips); });
   return features;
 }
 

@@ -77,34 +77,36 @@ bool is_of(WeightNaming const& naming, TensorMap const& tensors) {
   return false;
 }
 
-WeightNaming const& naming_of(BackboneKind kind, TensorMap const& tensors,
+WeightNaming const& naming_of(std::span<WeightNaming const> namings,
+                              std::string const& kind, TensorMap const& tensors,
                               std::string const& source) {
   std::vector<std::string_view> known;
-  for (auto const& naming : namings_of(kind)) {
+  for (auto const& naming : namings) {
     if (is_of(naming, tensors)) return naming;
     known.push_back(naming.name);
   }
   throw error(
       "{} holds no weights of {} in a known naming (known: {}; it begins with "
       "{}). Try gasm weights inspect",
-      source, to_word(kind), fmt::join(known, ", "),
+      source, kind, fmt::join(known, ", "),
       tensors.empty() ? "nothing" : tensors.begin()->first);
 }
 
+/// Cuts along the rows into as many matrices as `all` has letters, and keeps
 /// "layer.0.attention.{}_proj.weight" for each of `letters`.
 void split_rows(at::Tensor const& tensor, std::string const& name,
-                std::string_view letters, std::string const& source,
-                TensorMap& into) {
-  if (tensor.dim() < 1 || tensor.size(0) % 3 != 0)
-    throw error("{}: {} has shape {}, but must be three matrices in one",
-                source, name, shape_text(tensor));
-  auto const thirds = tensor.chunk(3, 0);
+                std::string_view all, std::string_view letters,
+                std::string const& source, TensorMap& into) {
+  auto const num = static_cast<std::int64_t>(all.size());
+  if (tensor.dim() < 1 || tensor.size(0) % num != 0)
+    throw error("{}: {} has shape {}, but must be {} matrices in one", source,
+                name, shape_text(tensor), num == 2 ? "two" : "three");
+  auto const parts = tensor.chunk(num, 0);
   auto const at = name.find("{}");
-  for (std::size_t i = 0; i < 3; ++i) {
-    char const letter = "qkv"[i];
-    if (letters.find(letter) == std::string_view::npos) continue;
-    auto const part = name.substr(0, at) + letter + name.substr(at + 2);
-    into.emplace(part, thirds[i].contiguous());
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    if (letters.find(all[i]) == std::string_view::npos) continue;
+    auto const part = name.substr(0, at) + all[i] + name.substr(at + 2);
+    into.emplace(part, parts[i].contiguous());
   }
 }
 
@@ -128,10 +130,13 @@ void apply(NameRule const& rule, Match const& found, at::Tensor const& tensor,
       weights.left_out.push_back(name);
       break;
     case NameChange::qkv:
-      split_rows(tensor, to, "qkv", source, weights.tensors);
+      split_rows(tensor, to, "qkv", "qkv", source, weights.tensors);
       break;
     case NameChange::qv:
-      split_rows(tensor, to, "qv", source, weights.tensors);
+      split_rows(tensor, to, "qkv", "qv", source, weights.tensors);
+      break;
+    case NameChange::kv:
+      split_rows(tensor, to, "kv", "kv", source, weights.tensors);
       break;
     case NameChange::as_table:
       if (tensor.dim() < 1 || tensor.size(-1) == 0)
@@ -194,14 +199,13 @@ std::array<std::int64_t, 2> stored_grid(
 
 }  // namespace
 
-BackboneWeights rename_weights(
-    BackboneKind kind, TensorMap const& all, std::string const& source,
-    std::map<std::string, std::string> const& metadata) {
-  auto const own = only_backbone(kind, all);
-  auto const& tensors = own.empty() ? all : own;
-  auto const& naming = naming_of(kind, tensors, source);
+namespace {
+
+BackboneWeights apply_naming(WeightNaming const& naming,
+                             TensorMap const& tensors,
+                             std::string const& source) {
   BackboneWeights weights;
-  weights.origin = origin_of(metadata, naming);
+  weights.origin = naming.origin;
   weights.naming = naming.name;
   for (auto const& [name, tensor] : tensors) {
     auto const plain = without_prefixes(name, naming);
@@ -216,6 +220,26 @@ BackboneWeights rename_weights(
   }
   if (naming.has_implied_biases) fill_biases(weights.tensors);
   return weights;
+}
+
+}  // namespace
+
+BackboneWeights rename_weights(
+    BackboneKind kind, TensorMap const& all, std::string const& source,
+    std::map<std::string, std::string> const& metadata) {
+  auto const own = only_backbone(kind, all);
+  auto const& tensors = own.empty() ? all : own;
+  auto const& naming =
+      naming_of(namings_of(kind), to_word(kind), tensors, source);
+  auto weights = apply_naming(naming, tensors, source);
+  weights.origin = origin_of(metadata, naming);
+  return weights;
+}
+
+BackboneWeights rename_cast_weights(TensorMap const& tensors,
+                                    std::string const& source) {
+  return apply_naming(naming_of(cast_namings(), "cast", tensors, source),
+                      tensors, source);
 }
 
 VitOptions options_for(BackboneConfig const& config,

@@ -14,6 +14,7 @@ enum class NameChange {
   drop,       ///< no part of the backbone
   qkv,        ///< thirds along the rows, to q_proj, k_proj and v_proj at `{}`
   qv,         ///< the same without k, whose bias is always zero
+  kv,         ///< halves along the rows, to k and v at `{}`
   as_table,   ///< [.., D] to [1, N, D]
   check_nan,  ///< dropped, but a NaN in it is an error
 };
@@ -37,5 +38,7 @@ struct WeightNaming {
 };
 
 std::span<WeightNaming const> namings_of(BackboneKind kind);
+/// Of a whole CAST, both its transformers and what is between them.
+std::span<WeightNaming const> cast_namings();
 
 }  // namespace gasm

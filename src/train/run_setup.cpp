@@ -213,9 +213,9 @@ bool has_weights(ModelConfig const& model, ModelPart part) {
     case ModelPart::timesformer:
       return model.timesformer.weights.has_value();
     case ModelPart::clip:
-      return model.cast.clip.weights.has_value();
+      return model.cast.weights || model.cast.clip.weights;
     case ModelPart::videomae:
-      return model.cast.videomae.weights.has_value();
+      return model.cast.weights || model.cast.videomae.weights;
     case ModelPart::fusion:
       break;
   }

@@ -249,6 +249,27 @@ class Cast(Baseline):
         self.expect_equal(start["videomae.layer.0.attention.k_proj.weight"],
                           videomae["encoder.layer.0.attention.attention.key.weight"])
 
+    def test_a_whole_cast(self):
+        trained = load_file(self.undisturbed.checkpoint(STEPS) / "model.safetensors")
+        path = self.folder / "trained.pth"
+        torch.save({"module": trained}, path)
+        start = self.start_of("whole", {"model.cast.weights": path})
+        self.assertEqual(set(start), set(trained))
+        for name, tensor in trained.items():
+            self.expect_equal(start[name], tensor)
+        fresh = self.start_of("whole-fresh", {"model.cast.weights": path,
+                                              "model.cast.head": "fresh"})
+        self.assertFalse(torch.equal(fresh["head.weight"], trained["head.weight"]))
+        self.expect_equal(fresh["fc_norm.weight"], trained["fc_norm.weight"])
+        trained["head.bias"] = torch.zeros(11)
+        torch.save(trained, path)
+        _, out = self.train("whole-eleven", {"model.cast.weights": path}, ranks=2, code=4)
+        self.assertIn("has a classifier of 11 classes, but the model has 4 classes "
+                      "(model.cast.head is weights)", out)
+        _, out = self.train("whole-and-part", {
+            "model.cast.weights": path, "model.cast.clip.weights": path}, ranks=1, code=2)
+        self.assertRegex(out, "model.cast.weights is a whole CAST.*model.cast.clip.weights: null")
+
     def test_weights_of_another_size(self):
         from transformers import CLIPVisionConfig, CLIPVisionModel
         clip = CLIPVisionModel(CLIPVisionConfig(

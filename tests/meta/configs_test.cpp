@@ -91,12 +91,75 @@ TEST(Configs, AblationsChangeWhatTheirNamesSay) {
   }
 }
 
+struct Pair {
+  SemanticKind semantic;
+  VitPreset preset;
+  MotionKind motion = MotionKind::i3d_r50;
+  MotionStage stage = MotionStage::res3;
+  VitPreset motion_preset = VitPreset::vitb16;
+};
+
+/// The backbones of those that change backbones.
+std::map<std::string, Pair> const pairs = {
+    {"dinov3-s16", {SemanticKind::dinov3, VitPreset::vits16}},
+    {"dinov3-s16plus", {SemanticKind::dinov3, VitPreset::vits16plus}},
+    {"dinov3-b16", {SemanticKind::dinov3, VitPreset::vitb16}},
+    {"dinov3-l16", {SemanticKind::dinov3, VitPreset::vitl16}},
+    {"dinov2-s14", {SemanticKind::dinov2, VitPreset::vits14}},
+    {"dinov2-b14reg", {SemanticKind::dinov2, VitPreset::vitb14reg}},
+    {"dinov2-l14", {SemanticKind::dinov2, VitPreset::vitl14}},
+    {"clip-b16", {SemanticKind::clip, VitPreset::vitb16}},
+    {"dinov3-b16-i3d-res5",
+     {SemanticKind::dinov3, VitPreset::vitb16, MotionKind::i3d_r50,
+      MotionStage::res5}},
+    {"dinov3-b16-videomae-s16",
+     {SemanticKind::dinov3, VitPreset::vitb16, MotionKind::videomae,
+      MotionStage::res3, VitPreset::vits16}},
+    {"dinov3-b16-videomae-b16",
+     {SemanticKind::dinov3, VitPreset::vitb16, MotionKind::videomae}},
+    {"dinov3-b16-vjepa2-l16",
+     {SemanticKind::dinov3, VitPreset::vitb16, MotionKind::vjepa2,
+      MotionStage::res3, VitPreset::vitl16}}};
+
+TEST(Configs, PairsOfBackbonesChangeNothingElse) {
+  std::filesystem::path const folder = GASM_CONFIGS_DIR;
+  auto const base = paths_of(folder / "gasm-cast.yaml");
+  for (auto const& [name, pair] : pairs) {
+    SCOPED_TRACE(name);
+    auto const path = folder / "ablations" / ("gasm-cast-" + name + ".yaml");
+    auto const found = paths_of(path);
+    ASSERT_EQ(found.size(), base.size());
+    for (auto const& [key, value] : found) {
+      if (key == "run.name" || key.starts_with("model.semantic.") ||
+          key.starts_with("model.motion."))
+        continue;
+      EXPECT_EQ(value, base.at(key)) << key;
+    }
+    auto const model = load_config(path.string()).model;
+    EXPECT_EQ(model.semantic.kind, pair.semantic);
+    EXPECT_EQ(model.semantic.preset, pair.preset);
+    EXPECT_EQ(model.motion.kind, pair.motion);
+    EXPECT_EQ(model.motion.stage, pair.stage);
+    EXPECT_EQ(model.motion.vit.preset, pair.motion_preset);
+    EXPECT_TRUE(model.semantic.weights && model.motion.weights);
+    // As many tokens as in the base.
+    EXPECT_EQ(model.semantic.resolution.height / model.semantic.patch, 14);
+    EXPECT_EQ(model.semantic.resolution.width / model.semantic.patch, 14);
+    EXPECT_EQ(model.semantic.frames, std::vector{8});
+    EXPECT_EQ(model.motion.grid, (std::array{1, 1}));
+    if (is_vit(pair.motion)) {
+      EXPECT_EQ(model.motion.vit.tubelet, 2);
+    }
+  }
+}
+
 TEST(Configs, EveryAblationOfGasmCastIsListed) {
   for (auto const& path : config_files()) {
     auto const stem = std::filesystem::path(path).stem().string();
     std::string const prefix = "gasm-cast-";
     if (stem.starts_with(prefix)) {
-      EXPECT_TRUE(ablations.contains(stem.substr(prefix.size()))) << path;
+      auto const name = stem.substr(prefix.size());
+      EXPECT_TRUE(ablations.contains(name) || pairs.contains(name)) << path;
     }
   }
 }

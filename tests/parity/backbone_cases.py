@@ -7,6 +7,10 @@ import tempfile
 import torch
 from safetensors.torch import load_file
 
+from case_files import redraw
+from i3d_cases import i3d_r50
+from model_counts import count_macs
+
 
 def saved(model):
     """What the library's own save_pretrained writes."""
@@ -43,6 +47,40 @@ def tokens_of(sequence, registers):
     if registers:
         outputs["registers"] = sequence[:, 1:1 + registers]
     return outputs
+
+
+# fvcore counts no fused attention.
+EAGER = dict(attn_implementation="eager")
+
+
+class Alone(torch.nn.Module):
+    """`run`, which calls `model` with keywords, as a module that fvcore can trace."""
+
+    def __init__(self, model, run):
+        super().__init__()
+        self.model, self.run = model, run
+
+    def forward(self, pixels):
+        return self.run(pixels)
+
+
+def gradients_of(model, patches, generator):
+    """Those of sum(pull * patches) by the library's names; zero where there is none."""
+    pull = torch.randn(patches.shape, generator=generator)
+    model.zero_grad()
+    (patches * pull).sum().backward()
+    return {"pull": pull, **{
+        f"grad.{name}": torch.zeros_like(p) if p.grad is None else p.grad
+        for name, p in model.named_parameters()}}
+
+
+def checks_of(model, run, pixels, patches, generator):
+    """What forward does not put out: work, and gradients where `patches` has a graph."""
+    with torch.no_grad():
+        checks = {"macs": count_macs(Alone(model, run), pixels[:1])}
+    if patches.requires_grad:
+        checks |= gradients_of(model, patches, generator)
+    return checks
 
 
 # ---- DINOv3 -----------------------------------------------------------------
@@ -107,15 +145,18 @@ def dinov3_cases(dinov3, semantic_config):
             weights["rope_embed.periods"] = bf16_periods(count)
             model.rope_embeddings.inv_freq = 1 / bf16_periods(count)
         frames = torch.randn(2, 3, *size, generator=generator)
-        with torch.no_grad():
-            outputs = tokens_of(model(frames).last_hidden_state, 4)
+
+        def run(pixels, model=model):
+            return model(pixels).last_hidden_state
+        outputs = tokens_of(run(frames), 4)
         yield name, dict(kind="dinov3", dim=semantic["width"], depth=2,
                          heads=semantic["heads"], hidden=semantic["ffn_hidden"],
                          ffn=semantic["ffn"], resolution=list(size)), weights, {
-                             "frames": frames}, outputs
+                             "frames": frames}, outputs, checks_of(
+                                 model, run, frames, outputs["patches"], generator)
 
 
-def timm_cases(redraw):
+def timm_cases():
     from timm.models.eva import Eva
     for name, gated, bias in (("dinov3-timm", False, False), ("dinov3-timm-swiglu", True, True)):
         generator = torch.Generator().manual_seed(40 + gated)
@@ -132,7 +173,8 @@ def timm_cases(redraw):
             outputs = tokens_of(model.forward_features(frames), 4)
         yield name, dict(kind="dinov3", dim=32, depth=2, heads=2, hidden=64,
                          ffn="swiglu" if gated else "mlp",
-                         resolution=[48, 64]), model.state_dict(), {"frames": frames}, outputs
+                         resolution=[48, 64]), model.state_dict(), {
+                             "frames": frames}, outputs, {}
 
 
 # ---- DINOv2 and CLIP --------------------------------------------------------
@@ -155,7 +197,7 @@ def dinov2_hub(tensors):
 
 def hub_positions(model, rows, columns):
     """DINOv2's own resampling, by a scale with an offset of 0.1."""
-    table = model.embeddings.position_embeddings.detach()
+    table = model.embeddings.position_embeddings
     side = round((table.shape[1] - 1) ** 0.5)
     grid = table[:, 1:].reshape(1, side, side, -1).permute(0, 3, 1, 2)
     grid = torch.nn.functional.interpolate(
@@ -164,12 +206,12 @@ def hub_positions(model, rows, columns):
     return torch.cat([table[:, :1], grid.permute(0, 2, 3, 1).flatten(1, 2)], 1)
 
 
-def dinov2_cases(redraw):
+def dinov2_cases():
     from transformers import (Dinov2Config, Dinov2Model, Dinov2WithRegistersConfig,
                               Dinov2WithRegistersModel)
     small = dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, patch_size=14,
-                 image_size=70, layer_norm_eps=1e-6)
-    base = dict(image_size=518, patch_size=14, layer_norm_eps=1e-6)
+                 image_size=70, layer_norm_eps=1e-6, **EAGER)
+    base = dict(image_size=518, patch_size=14, layer_norm_eps=1e-6, **EAGER)
     sizes = dict(dim=32, depth=2, heads=4)
     cases = {
         "dinov2-stored": (Dinov2Model, Dinov2Config, small, sizes, (70, 70)),
@@ -192,11 +234,18 @@ def dinov2_cases(redraw):
         if name == "dinov2-meta":
             rows, columns = size[0] // 14, size[1] // 14
             table = hub_positions(model, rows, columns)
-            model.embeddings.interpolate_pos_encoding = lambda *_: table
-        with torch.no_grad():
-            outputs = tokens_of(model(frames).last_hidden_state, backbone.get("registers", 0))
+            # A trace takes no constant with a graph.
+            model.embeddings.interpolate_pos_encoding = (
+                lambda *_, table=table, fixed=table.detach(): (
+                    fixed if torch.jit.is_tracing() else table))
+
+        def run(pixels, model=model):
+            return model(pixels).last_hidden_state
+        with torch.set_grad_enabled("preset" not in backbone):
+            outputs = tokens_of(run(frames), backbone.get("registers", 0))
         yield name, dict(backbone, kind="dinov2", resolution=list(size)), weights, {
-            "frames": frames}, outputs
+            "frames": frames}, outputs, checks_of(
+                model, run, frames, outputs["patches"], generator)
 
 
 def clip_openai(tensors):
@@ -223,10 +272,10 @@ def clip_openai(tensors):
             "token_embedding.weight": torch.zeros(9, 8), "text_projection": torch.zeros(8, 8)}
 
 
-def clip_cases(redraw):
+def clip_cases():
     from transformers import CLIPVisionConfig, CLIPVisionModel
     small = dict(hidden_size=32, intermediate_size=96, num_hidden_layers=3,
-                 num_attention_heads=4, image_size=64, patch_size=16)
+                 num_attention_heads=4, image_size=64, patch_size=16, **EAGER)
     sizes = dict(dim=32, depth=3, heads=4, hidden=96)
     cases = {
         "clip-small": (small, sizes, (64, 64)),
@@ -234,7 +283,8 @@ def clip_cases(redraw):
         "clip-openai": (small, sizes, (64, 64)),
         "clip-vitb16": (dict(patch_size=16, image_size=224, hidden_size=768,
                              intermediate_size=3072, num_hidden_layers=12,
-                             num_attention_heads=12), dict(preset="vitb16"), (224, 224)),
+                             num_attention_heads=12, **EAGER),
+                        dict(preset="vitb16"), (224, 224)),
     }
     for seed, (name, (values, backbone, size)) in enumerate(cases.items()):
         generator = torch.Generator().manual_seed(80 + seed)
@@ -244,11 +294,15 @@ def clip_cases(redraw):
         if name == "clip-openai":
             weights = clip_openai(weights)
         frames = torch.randn(2 if seed < 3 else 1, 3, *size, generator=generator)
-        with torch.no_grad():
-            found = model(frames, interpolate_pos_encoding=True)
+
+        def run(pixels, model=model):
+            found = model(pixels, interpolate_pos_encoding=True)
+            return found.pooler_output, found.last_hidden_state[:, 1:]
+        with torch.set_grad_enabled("preset" not in backbone):
+            outputs = dict(zip(("cls", "patches"), run(frames)))
         yield name, dict(backbone, kind="clip", resolution=list(size)), weights, {
-            "frames": frames}, {"cls": found.pooler_output,
-                                "patches": found.last_hidden_state[:, 1:]}
+            "frames": frames}, outputs, checks_of(
+                model, run, frames, outputs["patches"], generator)
 
 
 # ---- VideoMAE and V-JEPA 2 --------------------------------------------------
@@ -272,13 +326,13 @@ def videomae_hub(tensors):
         (r"^classifier\.", "head.")])
 
 
-def videomae_cases(redraw):
+def videomae_cases():
     from transformers import VideoMAEConfig, VideoMAEForVideoClassification, VideoMAEModel
     small = dict(hidden_size=32, intermediate_size=72, num_hidden_layers=2,
-                 num_attention_heads=4, patch_size=16)
+                 num_attention_heads=4, patch_size=16, **EAGER)
     sizes = dict(dim=32, depth=2, heads=4, hidden=72)
     base = dict(hidden_size=768, intermediate_size=3072, num_hidden_layers=12,
-                num_attention_heads=12, patch_size=16)
+                num_attention_heads=12, patch_size=16, **EAGER)
     cases = {
         "videomae-pretrained": (VideoMAEModel, dict(small, use_mean_pooling=False), sizes, 6,
                                 (48, 80)),
@@ -296,11 +350,14 @@ def videomae_cases(redraw):
         if name == "videomae-authors":
             weights = videomae_hub(weights)
         clip = torch.randn(2 if seed < 3 else 1, 3, frames, *size, generator=generator)
-        body = getattr(model, "videomae", model)
-        with torch.no_grad():
-            outputs = {"patches": body(clip.transpose(1, 2)).last_hidden_state}
+
+        def run(pixels, body=getattr(model, "videomae", model)):
+            return body(pixels.transpose(1, 2)).last_hidden_state
+        with torch.set_grad_enabled("preset" not in backbone):
+            outputs = {"patches": run(clip)}
         yield name, dict(backbone, kind="videomae", resolution=list(size),
-                         num_frames=frames), weights, {"clip": clip}, outputs
+                         num_frames=frames), weights, {"clip": clip}, outputs, checks_of(
+                             model, run, clip, outputs["patches"], generator)
 
 
 def vjepa2_hub(tensors):
@@ -315,9 +372,10 @@ def vjepa2_hub(tensors):
         (r"^layer\.(\d+)\.", r"blocks.\1."), (r"^layernorm\.", "norm.")]).items()}
 
 
-def vjepa2_cases(redraw):
+def vjepa2_cases():
     from transformers import VJEPA2Config, VJEPA2Model
-    predictor = dict(pred_hidden_size=24, pred_num_hidden_layers=1, pred_num_attention_heads=2)
+    predictor = dict(pred_hidden_size=24, pred_num_hidden_layers=1, pred_num_attention_heads=2,
+                     **EAGER)
     small = dict(hidden_size=48, num_hidden_layers=2, **predictor)
     cases = {
         "vjepa2-small": (dict(small, num_attention_heads=4), dict(dim=48, depth=2, heads=4), 6, 48),
@@ -336,11 +394,14 @@ def vjepa2_cases(redraw):
         if name == "vjepa2-meta":
             weights = vjepa2_hub(weights)
         clip = torch.randn(2 if seed < 3 else 1, 3, frames, size, size, generator=generator)
-        with torch.no_grad():
-            outputs = {"patches": model(clip.transpose(1, 2),
-                                        skip_predictor=True).last_hidden_state}
+
+        def run(pixels, model=model):
+            return model(pixels.transpose(1, 2), skip_predictor=True).last_hidden_state
+        with torch.set_grad_enabled("preset" not in backbone):
+            outputs = {"patches": run(clip)}
         yield name, dict(backbone, kind="vjepa2", resolution=size,
-                         num_frames=frames), weights, {"clip": clip}, outputs
+                         num_frames=frames), weights, {"clip": clip}, outputs, checks_of(
+                             model, run, clip, outputs["patches"], generator)
 
 
 # ---- other names of I3D and TimeSformer -------------------------------------
@@ -364,7 +425,7 @@ def slowfast(tensors):
     return {name_of(name): tensor for name, tensor in tensors.items()}
 
 
-def i3d_cases(i3d_r50):
+def i3d_cases():
     generator = torch.Generator().manual_seed(140)
     with torch.no_grad():
         model = i3d_r50(generator)
@@ -378,7 +439,7 @@ def i3d_cases(i3d_r50):
     # Too small for the head, which the file has.
     for name, weights in (("i3d-pytorchvideo", model.state_dict()),
                           ("i3d-slowfast", slowfast(model.state_dict()))):
-        yield name, dict(kind="i3d_r50"), weights, {"clip": clip}, outputs
+        yield name, dict(kind="i3d_r50"), weights, {"clip": clip}, outputs, {}
 
 
 def timesformer_hub(tensors):
@@ -419,17 +480,18 @@ def timesformer_cases(timesformer, timesformer_config, run_timesformer):
         with torch.no_grad():
             outputs = run_timesformer(model, clip, size)
         yield name, dict(backbone, resolution=list(size[1:]), num_frames=size[0]), weights, {
-            "clip": clip}, outputs
+            "clip": clip}, outputs, {}
 
 
 def all_cases(make):
-    redraw, dinov3, semantic_config = make.redraw, make.dinov3, make.semantic_config
-    yield from dinov3_cases(dinov3, semantic_config)
-    yield from timm_cases(redraw)
-    yield from dinov2_cases(redraw)
-    yield from clip_cases(redraw)
-    yield from videomae_cases(redraw)
-    yield from vjepa2_cases(redraw)
+    """name, configuration, weights, inputs, outputs, and what else to compare; `make`: the module
+    make_cases."""
+    yield from dinov3_cases(make.dinov3, make.semantic_config)
+    yield from timm_cases()
+    yield from dinov2_cases()
+    yield from clip_cases()
+    yield from videomae_cases()
+    yield from vjepa2_cases()
     yield from timesformer_cases(make.timesformer, make.timesformer_config, make.run_timesformer)
     # Last: it hides torchvision, which timm needs.
-    yield from i3d_cases(make.i3d_r50)
+    yield from i3d_cases()

@@ -71,6 +71,27 @@ class Commands(unittest.TestCase):
                 self.assertRegex(out, r"\d+ tensors of .*, \d+ left out")
                 self.expect_equal(self.forward(case, converted), wanted)
 
+    def test_a_whole_cast_of_its_authors(self):
+        case = OPTIONS.cases.parent / "cast/authors"
+        inputs, out = self.folder / "inputs.safetensors", self.folder / "out.safetensors"
+        save_file({"clips": load_file(case / "inputs.safetensors")["clips"]}, inputs)
+        weights = load_file(case / "weights.safetensors")
+        published = self.folder / "cast.pth"
+        forward = ("forward", "--config", case / "model.json", "--weights", published, "--inputs",
+                   inputs, "--output", out)
+        torch.save({"module": weights, "epoch": 49}, published)
+        self.good(*forward)
+        self.expect_equal({"logits": load_file(out)["logits"]},
+                          {"logits": load_file(case / "outputs.safetensors")["logits"]})
+        out.unlink()
+        # Those of verbs and nouns have two heads instead.
+        weights["head_verb.weight"] = weights["head.weight"]
+        torch.save({"module": weights}, published)
+        self.bad("the model has no tensor head_verb.weight", *forward)
+        weights = {n: t for n, t in weights.items() if ".t2s_q." not in n}
+        torch.save(weights, published)
+        self.bad("no weights of cast in a known naming .known: CAST .authors., gasm", *forward)
+
     def test_what_is_left_out_is_listed(self):
         out = self.good("weights", "convert", "--kind", "clip", "--weights",
                         OPTIONS.cases / "clip-openai/weights.safetensors", "--output",
@@ -100,19 +121,25 @@ class Commands(unittest.TestCase):
                  code=2)
         self.assertEqual(list(self.folder.iterdir()), [])
 
-    def test_not_a_number_is_refused(self):
-        tensors = load_file(OPTIONS.cases / "vjepa2-small/weights.safetensors")
+    def test_what_is_not_finite_is_refused(self):
+        case = OPTIONS.cases / "vjepa2-small"
+        tensors = load_file(case / "weights.safetensors")
         name = next(n for n in tensors if re.search("layer.1.mlp.fc1.weight", n))
-        tensors[name][0, 0] = float("nan")
-        broken = self.folder / "broken.safetensors"
-        save_file(tensors, broken)
-        self.bad("layer.1.mlp.up_proj.weight holds NaN", "weights", "convert", "--kind", "vjepa2",
-                 "--weights", broken, "--output", self.folder / "out.safetensors")
+        broken, out = self.folder / "broken.safetensors", self.folder / "out.safetensors"
+        for value, word in (("nan", "NaN"), ("inf", "inf"), ("-inf", "-inf")):
+            tensors[name][3, 5] = float(value)
+            save_file(tensors, broken)
+            why = rf"layer.1.mlp.up_proj.weight holds {word} \(at \[3, 5\]\)"
+            self.bad(why, "weights", "convert", "--kind", "vjepa2", "--weights", broken,
+                     "--output", out)
+            self.bad(why, "forward", "--config", case / "model.json", "--weights", broken,
+                     "--inputs", case / "inputs.safetensors", "--output", out)
         mask = load_file(OPTIONS.cases / "dinov3-meta/weights.safetensors")
         mask["blocks.0.attn.qkv.bias_mask"].fill_(float("nan"))
         save_file(mask, broken)
         self.bad("bias_mask holds NaN", "weights", "convert", "--kind", "dinov3", "--weights",
-                 broken, "--output", self.folder / "out.safetensors")
+                 broken, "--output", out)
+        self.assertEqual(list(self.folder.iterdir()), [broken])
 
 
 def main():

@@ -35,6 +35,19 @@ double tolerance(std::string const& output) {
   return output.starts_with("grad.") ? 1e-4 : 1e-5;
 }
 
+double largest(at::Tensor const& x) { return x.abs().max().item<double>(); }
+
+/// Largest difference relative to the largest value of `of`; integers must be
+/// equal.
+double relative_error(at::Tensor const& got, at::Tensor const& wanted,
+                      at::Tensor const& of) {
+  if (got.sizes() != wanted.sizes())
+    throw gasm::error("shape {} instead of {}", gasm::shape_text(got),
+                      gasm::shape_text(wanted));
+  if (!wanted.is_floating_point()) return at::equal(got, wanted) ? 0.0 : 1.0;
+  return largest(got - wanted) / std::max(largest(of), 1e-30);
+}
+
 struct Case {
   fs::path folder;
   std::string model;  ///< text of model.json
@@ -105,15 +118,29 @@ TensorMap run_i3d(Case const& c) {
   model.eval();
   at::Tensor const features = model.forward(c.inputs.at("clips"));
   int const rows = config.motion.grid[0], columns = config.motion.grid[1];
-  return {{"features", features},
-          {"tokens", gasm::pool_to_grid(features, rows, columns)},
-          {"max_tokens",
-           gasm::pool_to_grid(features, rows, columns, gasm::I3dPool::max)}};
+  TensorMap outputs = {
+      {"features", features},
+      {"tokens", gasm::pool_to_grid(features, rows, columns)},
+      {"max_tokens",
+       gasm::pool_to_grid(features, rows, columns, gasm::I3dPool::max)}};
+  if (c.inputs.contains("pull")) {
+    at::AutoGradMode const with_gradients(true);
+    model.train();
+    (model.forward(c.inputs.at("clips")) * c.inputs.at("pull"))
+        .sum()
+        .backward();
+    for (auto const& parameter : model.named_parameters())
+      outputs["grad." + parameter.key()] = parameter.value().grad();
+  }
+  return outputs;
+}
+
+gasm::BackboneConfig backbone_config(Case const& c) {
+  return gasm::parse_backbone_config(c.model, c.folder.string()).value();
 }
 
 gasm::TimesformerOptions timesformer_options(Case const& c) {
-  auto const backbone =
-      gasm::parse_backbone_config(c.model, c.folder.string()).value();
+  auto const backbone = backbone_config(c);
   gasm::TimesformerOptions options;
   options.width = *backbone.dim;
   options.depth = *backbone.depth;
@@ -159,7 +186,9 @@ TensorMap run_cast(Case const& c) {
   at::Tensor const clips = c.inputs.at("clips"), pull = c.inputs.at("pull");
   auto const model =
       gasm::build_recogniser(config, clips.size(1), pull.size(0));
-  gasm::load_named_tensors(*model, c.weights, c.folder.string());
+  auto const source = c.folder.string();
+  gasm::load_named_tensors(
+      *model, gasm::rename_cast_weights(c.weights, source).tensors, source);
   model->eval();
   at::Tensor const logits = model->forward(clips.permute({0, 1, 4, 2, 3}));
   (logits * pull).sum().backward();
@@ -184,9 +213,68 @@ TensorMap run_cast(Case const& c) {
   return outputs;
 }
 
+/// Largest error of the gradients of sum(pull * patches). Those of `checks`
+/// have the library's names, and are renamed and cut as its weights are.
+double check_gradients(Case const& c, gasm::Vit& model,
+                       TensorMap const& checks) {
+  at::AutoGradMode const with_gradients(true);
+  TensorMap theirs;
+  for (auto const& [key, gradient] : checks)
+    if (key.starts_with("grad.")) theirs[key.substr(5)] = gradient;
+  TensorMap const wanted =
+      gasm::rename_weights(backbone_config(c).kind, theirs, c.folder.string())
+          .tensors;
+  (model.forward(c.inputs.begin()->second).patches * checks.at("pull"))
+      .sum()
+      .backward();
+  auto const parameters = model.named_parameters();
+  if (parameters.size() != wanted.size())
+    throw gasm::error("{} gradients for {} parameters", wanted.size(),
+                      parameters.size());
+  double worst = 0.0;
+  for (auto const& parameter : parameters) {
+    std::string const& key = parameter.key();
+    at::Tensor const own = wanted.at(key);
+    at::Tensor const found = parameter.value().grad().defined()
+                                 ? parameter.value().grad()
+                                 : at::zeros_like(own);
+    // A key's bias moves all logits of a query alike: zero but for rounding.
+    std::string const bias = "k_proj.bias";
+    at::Tensor const of =
+        key.ends_with(bias)
+            ? wanted.at(key.substr(0, key.size() - 4) + "weight")
+            : own;
+    double const error = relative_error(found, own, of);
+    if (!(error <= tolerance("grad.")))
+      throw gasm::error("the gradient of {} differs by {:.3g}", key, error);
+    worst = std::max(worst, error);
+  }
+  return worst;
+}
+
+/// What is no output of a command: work and gradients.
+double check_vit(Case const& c, TensorMap const& checks) {
+  auto const name = c.folder.string();
+  auto const config = backbone_config(c);
+  auto const weights = gasm::rename_weights(config.kind, c.weights, name);
+  gasm::VitOptions const options = gasm::options_for(config, weights, name);
+  gasm::Vit model(options);
+  gasm::load_named_tensors(model, weights.tensors, name);
+  model.eval();
+  at::Tensor const pixels = c.inputs.begin()->second;
+  double const macs = gasm::vit_macs(options, pixels.size(-2), pixels.size(-1),
+                                     options.tubelet > 0 ? pixels.size(2) : 1);
+  at::Tensor const wanted = checks.at("macs");
+  double const error = relative_error(torch::tensor(macs), wanted, wanted);
+  if (!(error <= tolerance("macs")))
+    throw gasm::error("{} multiply-accumulates instead of {}", macs,
+                      wanted.item<double>());
+  return checks.contains("pull") ? check_gradients(c, model, checks) : 0.0;
+}
+
 TensorMap run_backbone(Case const& c) {
   auto const name = c.folder.string();
-  auto const config = gasm::parse_backbone_config(c.model, name).value();
+  auto const config = backbone_config(c);
   return gasm::run_backbone(config,
                             gasm::rename_weights(config.kind, c.weights, name),
                             c.inputs, name);
@@ -225,8 +313,6 @@ TensorMap run_case(std::string const& family, Case const& c) {
   throw gasm::usage_error("no family {}", family);
 }
 
-double largest(at::Tensor const& x) { return x.abs().max().item<double>(); }
-
 /// The expected tensor whose largest value an error is relative to. A bias on
 /// keys, and a penalty on the distance to one visible place, move all logits
 /// of a query alike: their gradient is zero but for rounding, which the
@@ -240,17 +326,6 @@ at::Tensor yardstick(Case const& c, std::string const& name) {
     return largest(own) < 1e-4 * largest(keys) ? keys : own;
   }
   return own;
-}
-
-/// Largest difference relative to the largest value of `of`; integers must be
-/// equal.
-double relative_error(at::Tensor const& got, at::Tensor const& wanted,
-                      at::Tensor const& of) {
-  if (got.sizes() != wanted.sizes())
-    throw gasm::error("shape {} instead of {}", gasm::shape_text(got),
-                      gasm::shape_text(wanted));
-  if (!wanted.is_floating_point()) return at::equal(got, wanted) ? 0.0 : 1.0;
-  return largest(got - wanted) / std::max(largest(of), 1e-30);
 }
 
 double check_case(std::string const& family, Case const& c) {
@@ -268,6 +343,9 @@ double check_case(std::string const& family, Case const& c) {
       throw gasm::error("{} differs by {:.3g}", name, error);
     worst = std::max(worst, error);
   }
+  fs::path const checks = c.folder / "checks.safetensors";
+  if (fs::exists(checks))
+    worst = std::max(worst, check_vit(c, read_tensors(checks)));
   return worst;
 }
 

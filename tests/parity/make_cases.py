@@ -8,46 +8,19 @@ forward_case (step_case for step) compares with the C++ models.
 """
 import argparse
 import json
-import math
-import os
 import sys
-import types
 
 import torch
-from safetensors.torch import save_file
 from torch.utils.flop_counter import FlopCounterMode
 
 import backbone_cases
+from case_files import redraw, write_case
+from i3d_cases import make_i3d, motion_config, run_i3d, small_i3d
 import reference_cast
 import reference_gasm_cast as fusion
 from model_counts import count_macs, count_parameters
+import recogniser_steps
 import step_cases
-
-
-def write_case(folder, model, weights, inputs, outputs):
-    os.makedirs(folder, exist_ok=True)
-    for name, tensors in (("weights", weights), ("inputs", inputs), ("outputs", outputs)):
-        save_file({k: v.detach().contiguous().clone() for k, v in tensors.items()},
-                  f"{folder}/{name}.safetensors")
-    with open(f"{folder}/model.json", "w") as file:
-        json.dump(model, file, indent=1)
-
-
-def redraw(model, generator):
-    """Moves what starts at a constant, so that no parameter goes untested."""
-    for name, tensor in model.state_dict().items():
-        noise = torch.randn(tensor.shape, generator=generator)
-        if name.endswith("running_var"):
-            tensor.copy_(0.5 + torch.rand(tensor.shape, generator=generator))
-        elif name.endswith("num_batches_tracked"):
-            tensor.fill_(3)
-        elif "lambda1" in name or (tensor.dim() == 1 and name.endswith("weight")):
-            tensor.copy_(0.7 + 0.2 * noise)
-        elif tensor.dim() <= 1 or "token" in name:
-            tensor.copy_(0.2 * noise)
-        else:
-            tensor.copy_(noise / math.sqrt(tensor[0].numel()))
-    return model.eval()
 
 
 # ---- fusion -----------------------------------------------------------------
@@ -125,9 +98,10 @@ def make_fusion(out):
 
 
 def make_step(out):
-    for name, spec, weights, inputs, outputs, optim in step_cases.all_cases(
-            sys.modules[__name__]):
-        write_case(f"{out}/{name}", spec.values, weights, inputs, outputs)
+    make = sys.modules[__name__]
+    for name, model, weights, inputs, outputs, optim in (
+            *step_cases.all_cases(make), *recogniser_steps.all_cases(make)):
+        write_case(f"{out}/{name}", model, weights, inputs, outputs)
         with open(f"{out}/{name}/optim.json", "w") as file:
             json.dump({"optim": optim}, file)
 
@@ -141,7 +115,8 @@ def dinov3(semantic, generator):
         hidden_size=semantic["width"], intermediate_size=semantic["ffn_hidden"],
         num_hidden_layers=semantic["depth"], num_attention_heads=semantic["heads"],
         patch_size=semantic["patch"], num_register_tokens=semantic["registers"],
-        use_gated_mlp=gated, hidden_act="silu" if gated else "gelu", layer_norm_eps=1e-5)
+        use_gated_mlp=gated, hidden_act="silu" if gated else "gelu", layer_norm_eps=1e-5,
+        **backbone_cases.EAGER)
     return redraw(DINOv3ViTModel(config), generator)
 
 
@@ -170,123 +145,6 @@ def make_vit(out):
                    "patches": tokens[:, first:]}
         write_case(f"{out}/{name}", {"model": {"semantic": semantic}}, model.state_dict(),
                    {"images": images}, outputs)
-
-
-def without_torchvision():
-    """pytorchvideo's detection head, unused here, is all that needs it."""
-    ops = types.ModuleType("torchvision.ops")
-    ops.RoIAlign = object
-    sys.modules.setdefault("torchvision", types.ModuleType("torchvision"))
-    sys.modules.setdefault("torchvision.ops", ops)
-
-
-def i3d_r50(generator):
-    without_torchvision()
-    from pytorchvideo.models.resnet import create_resnet
-    # The arguments of the published i3d_r50.
-    kernels = (((3, 1, 1),), ((3, 1, 1), (1, 1, 1)), ((3, 1, 1), (1, 1, 1)),
-               ((1, 1, 1), (3, 1, 1)))
-    model = create_resnet(stem_conv_kernel_size=(5, 7, 7), stage1_pool=torch.nn.MaxPool3d,
-                          stage_conv_a_kernel_size=kernels)
-    return redraw(model, generator)
-
-
-def small_i3d(motion, generator):
-    """A ResNet of any widths from pytorchvideo's own parts."""
-    without_torchvision()
-    from pytorchvideo.models.net import Net
-    from pytorchvideo.models.resnet import create_bottleneck_block, create_res_stage
-    from pytorchvideo.models.stem import create_res_basic_stem
-    kernel, width = motion["stem_kernel"], motion["stem_width"]
-    pooled = motion["stem_pool"] == "max"
-    blocks = [create_res_basic_stem(
-        in_channels=3, out_channels=width, conv_kernel_size=tuple(kernel),
-        conv_stride=tuple(motion["stem_stride"]), conv_padding=tuple(k // 2 for k in kernel),
-        pool=torch.nn.MaxPool3d if pooled else None, pool_kernel_size=(1, 3, 3),
-        pool_stride=(1, 2, 2), pool_padding=(0, 1, 1))]
-    for i, depth in enumerate(motion["depths"]):
-        times = motion["temporal_kernels"][i]
-        kernels = [(times[j % len(times)], 1, 1) for j in range(depth)]
-        stride = 1 if i == 0 else 2
-        if i == 1:
-            is_pooled = motion["temporal_pool"] == "after_res2"
-            blocks.append(torch.nn.MaxPool3d((2, 1, 1), (2, 1, 1)) if is_pooled
-                          else torch.nn.Identity())
-        blocks.append(create_res_stage(
-            depth=depth, dim_in=width, dim_inner=motion["inner_widths"][i],
-            dim_out=motion["widths"][i], bottleneck=create_bottleneck_block,
-            conv_a_kernel_size=kernels, conv_a_stride=(1, 1, 1),
-            conv_a_padding=[(k[0] // 2, 0, 0) for k in kernels],
-            conv_b_kernel_size=(1, 3, 3), conv_b_stride=(1, stride, stride),
-            conv_b_padding=(0, 1, 1)))
-        width = motion["widths"][i]
-    return redraw(Net(blocks=torch.nn.ModuleList(blocks)), generator)
-
-
-def motion_config(**changes):
-    return dict(dict(kind="custom", stage="res3", grid=[1, 1], stem_width=8,
-                     stem_kernel=[3, 5, 5], stem_stride=[1, 2, 2], stem_pool="max",
-                     widths=[16, 24], inner_widths=[8, 12], depths=[2, 2],
-                     temporal_kernels=[[3], [3, 1]], temporal_pool="after_res2"), **changes)
-
-
-LAST_BLOCK = {"res2": 1, "res3": 3, "res4": 4, "res5": 5}
-
-
-def run_i3d(model, clips, stage, grid):
-    x = clips
-    with torch.no_grad():
-        for block in model.blocks[:LAST_BLOCK[stage] + 1]:
-            x = block(x)
-    size = (x.shape[2], *grid)
-    tokens = {"tokens": torch.nn.functional.adaptive_avg_pool3d(x, size),
-              "max_tokens": torch.nn.functional.adaptive_max_pool3d(x, size)}
-    return {"features": x, **{k: v.flatten(3).permute(0, 2, 3, 1) for k, v in tokens.items()}}
-
-
-def run_i3d_taps(model, clips):
-    """Every stage and the logits of the published model, and its size."""
-    outputs, x = {}, clips
-    for index, block in enumerate(model.blocks):
-        x = block(x)
-        for stage, last in LAST_BLOCK.items():
-            if index == last:
-                outputs[stage] = x
-    return {**outputs, "logits": x, "macs": count_macs(model, clips[:1]),
-            "parameters": count_parameters(model)}
-
-
-def make_i3d(out):
-    small = {
-        "small": motion_config(),
-        "grid": motion_config(grid=[2, 3]),
-        "strided-stem": motion_config(stem_stride=[2, 4, 4], stem_pool="none",
-                                      temporal_pool="none", grid=[2, 2]),
-        "res2": motion_config(stage="res2", widths=[16], inner_widths=[8], depths=[3],
-                              temporal_kernels=[[3, 1]]),
-        "same-widths": motion_config(stem_width=16),
-    }
-    for seed, (name, motion) in enumerate(small.items()):
-        generator = torch.Generator().manual_seed(seed)
-        model = small_i3d(motion, generator)
-        clips = torch.randn(2, 3, 8, 48, 56, generator=generator)
-        write_case(f"{out}/{name}", {"model": {"motion": motion}}, model.state_dict(),
-                   {"clips": clips}, run_i3d(model, clips, motion["stage"], motion["grid"]))
-    generator = torch.Generator().manual_seed(50)
-    model = i3d_r50(generator)
-    clips = torch.randn(1, 3, 8, 96, 96, generator=generator)
-    for stage, grid in (("res3", [1, 1]), ("res5", [2, 2])):
-        write_case(f"{out}/i3d_r50-{stage}",
-                   {"model": {"motion": {"kind": "i3d_r50", "stage": stage, "grid": grid}}},
-                   model.state_dict(), {"clips": clips}, run_i3d(model, clips, stage, grid))
-    # The head averages 4 x 7 x 7 places; the second size leaves several.
-    for name, size in (("taps", (8, 224, 224)), ("taps-odd", (13, 259, 230))):
-        clips = torch.randn(1, 3, *size, generator=generator)
-        with torch.no_grad():
-            outputs = run_i3d_taps(model, clips)
-        write_case(f"{out}/i3d_r50-{name}",
-                   {"model": {"motion": {"kind": "i3d_r50", "stage": "res5", "grid": [1, 1]}}},
-                   model.state_dict(), {"clips": clips}, outputs)
 
 
 # ---- TimeSformer -------------------------------------------------------------
@@ -389,6 +247,7 @@ def make_cast(out):
                             resolution=[21, 35], adapter_ratio=0.3, channels="bgr",
                             mean=[0.4, 0.5, 0.6], std=[0.2, 0.25, 0.3]), 10),
         "one-pair": (cast_config(depth=1, width=16, heads=2, resolution=[8, 8]), 2),
+        "authors": (cast_config(depth=2), 4),
     }
     for seed, (name, (config, frames)) in enumerate(cases.items()):
         generator = torch.Generator().manual_seed(300 + seed)
@@ -410,9 +269,10 @@ def make_cast(out):
             weight = key.removesuffix("bias") + "weight"
             gradients[weight] = torch.cat([gradients[weight], gradients.pop(key)[:, None]], 1)
         outputs.update({f"grad.{k}": v for k, v in gradients.items()})
+        named = (reference_cast.named_as_authors if name == "authors"
+                 else reference_cast.named_as_ours)
         write_case(f"{out}/{name}", {"model": {"kind": "cast", "cast": config}},
-                   reference_cast.named_as_ours(model.state_dict()),
-                   {"clips": clips, "pull": pull}, outputs)
+                   named(model.state_dict()), {"clips": clips, "pull": pull}, outputs)
 
 
 # ---- the whole recogniser ---------------------------------------------------
@@ -472,18 +332,19 @@ def make_video_timesformer(out):
 
 
 def make_backbone(out):
-    for name, backbone, weights, inputs, outputs in backbone_cases.all_cases(
-            sys.modules[__name__]):
-        write_case(f"{out}/{name}", {"model": {"backbone": backbone}}, weights, inputs, outputs)
+    for name, backbone, *tensors in backbone_cases.all_cases(sys.modules[__name__]):
+        write_case(f"{out}/{name}", {"model": {"backbone": backbone}}, *tensors)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("family", choices=["backbone", "cast", "fusion", "step", "vit", "i3d",
-                                           "timesformer", "video"])
+    makers = {"backbone": make_backbone, "cast": make_cast, "fusion": make_fusion, "i3d": make_i3d,
+              "step": make_step, "timesformer": make_timesformer, "video": make_video,
+              "vit": make_vit}
+    parser.add_argument("family", choices=sorted(makers))
     parser.add_argument("out")
     arguments = parser.parse_args()
-    globals()[f"make_{arguments.family}"](arguments.out)
+    makers[arguments.family](arguments.out)
 
 
 if __name__ == "__main__":

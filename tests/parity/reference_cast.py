@@ -180,3 +180,77 @@ def named_as_ours(tensors):
         if name is not None:
             found[name] = tensor
     return found
+
+
+def in_one(tensors, parts, whole):
+    """Rows of `parts`, formats of a stem, below one another as `whole`."""
+    first = re.escape(parts[0]).replace(r"\{\}", "(.*)")
+    for stem in [m.group(1) for m in (re.fullmatch(first, n) for n in tensors) if m]:
+        tensors[whole.format(stem)] = torch.cat([tensors.pop(p.format(stem)) for p in parts])
+
+
+AUTHORS = [
+    (r"^clip\.embeddings\.position_ids$", None),
+    (r"^clip\.embeddings\.patch_embedding\.", "clip_conv1."),
+    (r"^clip\.embeddings\.class_embedding$", "clip_class_embedding"),
+    (r"^clip\.embeddings\.position_embedding\.weight$", "clip_positional_embedding"),
+    (r"^clip\.pre_layrnorm\.", "clip_ln_pre."), (r"^clip\.post_layernorm\.", "clip_ln_post."),
+    (r"^clip\.encoder\.layers\.(\d+)\.layer_norm(\d)\.", r"blocks.\1.clip_ln_\2."),
+    (r"^clip\.encoder\.layers\.(\d+)\.self_attn\.out_proj\.", r"blocks.\1.clip_attn.out_proj."),
+    (r"^clip\.encoder\.layers\.(\d+)\.self_attn\.", r"blocks.\1.clip_attn."),
+    (r"^clip\.encoder\.layers\.(\d+)\.mlp\.fc1\.", r"blocks.\1.clip_mlp.c_fc."),
+    (r"^clip\.encoder\.layers\.(\d+)\.mlp\.fc2\.", r"blocks.\1.clip_mlp.c_proj."),
+    (r"^videomae\.embeddings\.patch_embeddings\.projection\.", "patch_embed.proj."),
+    (r"^videomae\.encoder\.layer\.(\d+)\.attention\.attention\.(query\.bias|q_bias)$",
+     r"blocks.\1.attn.q_bias"),
+    (r"^videomae\.encoder\.layer\.(\d+)\.attention\.attention\.(value\.bias|v_bias)$",
+     r"blocks.\1.attn.v_bias"),
+    (r"^videomae\.encoder\.layer\.(\d+)\.attention\.output\.dense\.", r"blocks.\1.attn.proj."),
+    (r"^videomae\.encoder\.layer\.(\d+)\.attention\.attention\.", r"blocks.\1.attn."),
+    (r"^videomae\.encoder\.layer\.(\d+)\.intermediate\.dense\.", r"blocks.\1.mlp.fc1."),
+    (r"^videomae\.encoder\.layer\.(\d+)\.output\.dense\.", r"blocks.\1.mlp.fc2."),
+    (r"^videomae\.encoder\.layer\.(\d+)\.layernorm_before\.", r"blocks.\1.norm1."),
+    (r"^videomae\.encoder\.layer\.(\d+)\.layernorm_after\.", r"blocks.\1.norm2."),
+    (r"^(blocks\.\d+)\.spatial_adapter\.", r"\1.S_Adapter."),
+    (r"^(blocks\.\d+)\.temporal_adapter\.", r"\1.T_Adapter."),
+    (r"^(blocks\.\d+)\.spatial_mlp_adapter\.", r"\1.S_MLP_Adapter."),
+    (r"^(blocks\.\d+)\.temporal_mlp_adapter\.", r"\1.T_MLP_Adapter."),
+    (r"^(blocks\.\d+)\.cross\.spatial_(down|up)\.", r"\1.cross_s_\2."),
+    (r"^(blocks\.\d+)\.cross\.temporal_(down|up)\.", r"\1.cross_t_\2."),
+    (r"^(blocks\.\d+)\.cross\.spatial_norm\.", r"\1.ln_s_cross."),
+    (r"^(blocks\.\d+)\.cross\.temporal_norm\.", r"\1.ln_t_cross."),
+    (r"^(blocks\.\d+)\.cross\.over_time\.query_pos$", r"\1.t2s_cross.clip_time_pos"),
+    (r"^(blocks\.\d+)\.cross\.over_time\.context_pos$", r"\1.t2s_cross.vmae_time_pos"),
+    (r"^(blocks\.\d+)\.cross\.over_space\.query_pos$", r"\1.s2t_cross.vmae_space_pos"),
+    (r"^(blocks\.\d+)\.cross\.over_space\.context_pos$", r"\1.s2t_cross.clip_space_pos"),
+    (r"^(blocks\.\d+)\.cross\.over_time\.q\.weight", r"\1.t2s_cross.t2s_q.weight"),
+    (r"^(blocks\.\d+)\.cross\.over_time\.q\.bias", r"\1.t2s_cross.t2s_q_bias"),
+    (r"^(blocks\.\d+)\.cross\.over_space\.q\.weight", r"\1.s2t_cross.s2t_q.weight"),
+    (r"^(blocks\.\d+)\.cross\.over_space\.q\.bias", r"\1.s2t_cross.s2t_q_bias"),
+    (r"^(blocks\.\d+)\.cross\.over_time\.o\.", r"\1.t2s_cross.t2s_proj."),
+    (r"^(blocks\.\d+)\.cross\.over_space\.o\.", r"\1.s2t_cross.t2s_proj."),
+    (r"^spatial_adapter\.", "noun_last_Adapter."), (r"^temporal_adapter\.", "verb_last_Adapter."),
+    (r"^fc_norm\.", "vmae_fc_norm."),
+]
+
+
+def named_as_authors(tensors):
+    """A state of Cast as the authors of CAST save theirs."""
+    found = {}
+    for name, tensor in tensors.items():
+        for pattern, to in AUTHORS:
+            if re.search(pattern, name):
+                name = None if to is None else re.sub(pattern, to, name)
+                break
+        if name is not None:
+            name = re.sub(r"(Adapter)\.down\.", r"\1.D_fc1.", name)
+            found[re.sub(r"(Adapter)\.up\.", r"\1.D_fc2.", name)] = tensor
+    for leaf in ("weight", "bias"):
+        in_one(found, [f"{{}}.clip_attn.{n}_proj.{leaf}" for n in "qkv"],
+               f"{{}}.clip_attn.in_proj_{leaf}")
+        for window, cross in (("over_time", "t2s"), ("over_space", "s2t")):
+            in_one(found, [f"{{}}.cross.{window}.{n}.{leaf}" for n in "kv"],
+                   f"{{}}.{cross}_cross.{cross}_kv{'.weight' if leaf == 'weight' else '_bias'}")
+    in_one(found, [f"{{}}.attn.{n}.weight" for n in ("query", "key", "value")],
+           "{}.attn.qkv.weight")
+    return found

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -18,11 +19,15 @@
 #include "gasm/comm/collective.hpp"
 #include "gasm/config/fusion_spec.hpp"
 #include "gasm/config/load.hpp"
+#include "gasm/config/run_config.hpp"
+#include "gasm/eval/forward_batch.hpp"
 #include "gasm/models/gasm_cast.hpp"
 #include "gasm/models/model_summary.hpp"
 #include "gasm/models/named_tensors.hpp"
+#include "gasm/models/recogniser.hpp"
 #include "gradient_sum.hpp"
 #include "mixed_loss.hpp"
+#include "run_setup.hpp"
 
 namespace {
 
@@ -43,9 +48,13 @@ gasm::TensorFile tensors_of(fs::path const& path) {
 gasm::MicroBatch take_part(TensorMap const& inputs, std::int64_t index) {
   std::int64_t const size = inputs.at("labels").size(0) / kNumMicro;
   auto const rows = [&](char const* name) {
-    return inputs.at(name).narrow(0, index * size, size);
+    auto const all = inputs.find(name);
+    return all == inputs.end() ? at::Tensor()
+                               : all->second.narrow(0, index * size, size);
   };
   gasm::MicroBatch batch;
+  if (inputs.contains("clips"))
+    batch.clips = rows("clips").permute({0, 1, 4, 2, 3}).contiguous();
   batch.semantic = rows("semantic");
   batch.motion = rows("motion");
   batch.labels = rows("labels");
@@ -53,19 +62,16 @@ gasm::MicroBatch take_part(TensorMap const& inputs, std::int64_t index) {
   return batch;
 }
 
-TensorMap run_step(fs::path const& folder) {
-  std::string const name = folder.string();
-  gasm::GasmCast model(
-      gasm::parse_fusion_spec(text_of(folder / "model.json"), name));
-  auto const weights = tensors_of(folder / "weights.safetensors");
-  gasm::load_named_tensors(model, weights.tensors, name);
+using Forward = std::function<at::Tensor(gasm::MicroBatch const&)>;
+
+/// One step by the trainer's parts from the moments in `inputs`.
+TensorMap run_step(torch::nn::Module& model, Forward const& forward,
+                   gasm::RunConfig const& config,
+                   gasm::TensorFile const& inputs) {
   model.train();
-  auto const optim =
-      gasm::parse_config(text_of(folder / "optim.json"), name).optim;
-  auto const inputs = tensors_of(folder / "inputs.safetensors");
   auto const parameters = gasm::parameter_groups(model);
-  gasm::AdamW adamw(optim, parameters,
-                    std::vector<double>(parameters.size(), 1.0));
+  gasm::AdamW adamw(config.optim, parameters,
+                    gasm::lr_scales(config, parameters));
   adamw.load_state(inputs);
   auto const norms = gasm::collect_batch_norms(model);
   gasm::GradientSum sums(parameters, norms);
@@ -73,15 +79,15 @@ TensorMap run_step(fs::path const& folder) {
                   /*loss_scale=*/1.0);
   for (std::int64_t i = 0; i < kNumMicro; ++i) {
     auto const batch = take_part(inputs.tensors, i);
-    at::Tensor const logits = model.forward(batch.semantic, batch.motion);
-    sums.add_micro_batch(gasm::mixed_loss(logits, batch, optim.label_smoothing),
-                         {.num_clips = batch.size()});
+    sums.add_micro_batch(
+        gasm::mixed_loss(forward(batch), batch, config.optim.label_smoothing),
+        {.num_clips = batch.size()});
   }
   auto const result = sums.finish_step(*gasm::make_self_collective());
   at::Tensor const flat = sums.flat_gradient();
   double const norm = gasm::gradient_norm(flat);
-  gasm::clip_gradient(flat, norm, optim.clip_norm);
-  adamw.step(sums.gradients(), optim.lr);
+  gasm::clip_gradient(flat, norm, config.optim.clip_norm);
+  adamw.step(sums.gradients(), config.optim.lr);
   if (!norms.empty()) gasm::apply_running_update(norms, sums.mean_statistics());
   TensorMap outputs = {{"loss", torch::tensor(result.loss)},
                        {"grad_norm", torch::tensor(norm)}};
@@ -90,15 +96,47 @@ TensorMap run_step(fs::path const& folder) {
   return outputs;
 }
 
+TensorMap run_fusion(fs::path const& folder, gasm::RunConfig const& config,
+                     gasm::TensorFile const& inputs) {
+  std::string const name = folder.string();
+  gasm::GasmCast model(
+      gasm::parse_fusion_spec(text_of(folder / "model.json"), name));
+  gasm::load_named_tensors(
+      model, tensors_of(folder / "weights.safetensors").tensors, name);
+  return run_step(
+      model,
+      [&](gasm::MicroBatch const& batch) {
+        return model.forward(batch.semantic, batch.motion);
+      },
+      config, inputs);
+}
+
+TensorMap run_recogniser(fs::path const& folder, gasm::RunConfig config,
+                         gasm::TensorFile const& inputs,
+                         gasm::Activations activations) {
+  std::string const name = folder.string();
+  config.model = gasm::parse_model_config(text_of(folder / "model.json"), name);
+  auto const model =
+      gasm::build_recogniser(config.model, inputs.tensors.at("clips").size(1),
+                             config.model.num_classes.value());
+  gasm::load_named_tensors(
+      *model, tensors_of(folder / "weights.safetensors").tensors, name);
+  model->set_activations(activations);
+  return run_step(
+      *model,
+      [&](gasm::MicroBatch const& batch) {
+        return gasm::forward_batch(*model, batch, gasm::Precision::fp32);
+      },
+      config, inputs);
+}
+
 double relative_error(at::Tensor const& got, at::Tensor const& wanted) {
   if (got.sizes() != wanted.sizes()) throw gasm::error("another shape");
   if (!wanted.is_floating_point()) return at::equal(got, wanted) ? 0.0 : 1.0;
   return ((got - wanted).abs().max() / wanted.abs().max()).item<double>();
 }
 
-double check_case(fs::path const& folder) {
-  TensorMap const got = run_step(folder);
-  auto const wanted = tensors_of(folder / "outputs.safetensors").tensors;
+double largest_error(TensorMap const& got, TensorMap const& wanted) {
   if (got.size() != wanted.size())
     throw gasm::error("{} outputs instead of {}", got.size(), wanted.size());
   double worst = 0.0;
@@ -109,6 +147,23 @@ double check_case(fs::path const& folder) {
       throw gasm::error("{} differs by {:.3g}", name, error);
     worst = std::max(worst, error);
   }
+  return worst;
+}
+
+double check_case(fs::path const& folder) {
+  gasm::RunConfig config;
+  config.optim =
+      gasm::parse_config(text_of(folder / "optim.json"), folder.string()).optim;
+  auto const inputs = tensors_of(folder / "inputs.safetensors");
+  auto const wanted = tensors_of(folder / "outputs.safetensors").tensors;
+  if (!inputs.tensors.contains("clips"))
+    return largest_error(run_fusion(folder, config, inputs), wanted);
+  double worst = 0.0;
+  for (auto const activations :
+       {gasm::Activations::kept, gasm::Activations::recomputed})
+    worst = std::max(worst, largest_error(run_recogniser(folder, config, inputs,
+                                                         activations),
+                                          wanted));
   return worst;
 }
 

@@ -29,13 +29,14 @@ def step_settings(small):
     yield "first-step", dict(small), dict(usual, eps=1e-3, clip_norm=0.5)
 
 
-def adamw(parameters, optim, state):
-    """torch's, decaying the matrices of linear layers alone."""
-    def is_matrix(name):
-        return name.endswith(".weight") and parameters[name].dim() == 2
-    groups = [dict(params=[p for n, p in parameters.items() if is_matrix(n) == decays],
-                   weight_decay=optim["weight_decay"] if decays else 0.0)
-              for decays in (True, False)]
+def adamw(parameters, optim, state, scale=lambda name: 1.0):
+    """torch's, decaying the weights of linear layers and convolutions alone; `scale`: of a
+    parameter's learning rate."""
+    def decay(name):
+        is_matrix = name.endswith(".weight") and parameters[name].dim() >= 2
+        return optim["weight_decay"] if is_matrix else 0.0
+    groups = [dict(params=[p], weight_decay=decay(name), lr=optim["lr"] * scale(name))
+              for name, p in parameters.items()]
     optimiser = torch.optim.AdamW(groups, lr=optim["lr"], betas=optim.get("betas", (0.9, 0.999)),
                                   eps=optim.get("eps", 1e-8))
     for name, parameter in parameters.items():
@@ -66,6 +67,28 @@ def apply_running(weights, seen):
         weights[f"{name}.num_batches_tracked"] += 1
 
 
+def take_step(parameters, optim, inputs, logits_of, scale=lambda name: 1.0):
+    """Changes `parameters` by a step of two micro-batches, whose slices `logits_of` takes; loss and
+    norm of the gradients."""
+    optimiser = adamw(parameters, optim, inputs, scale)
+    labels = inputs["labels"]
+    loss = 0.0
+    for part in range(2):
+        rows = slice(part * len(labels) // 2, (part + 1) * len(labels) // 2)
+        share = torch.nn.functional.cross_entropy(
+            logits_of(rows), labels[rows], reduction="sum",
+            label_smoothing=optim["label_smoothing"]) / len(labels)
+        share.backward()
+        loss += share.detach()
+    for parameter in parameters.values():
+        # torch leaves out what no clip reaches; its moments fade here.
+        if parameter.grad is None:
+            parameter.grad = torch.zeros_like(parameter)
+    norm = torch.nn.utils.clip_grad_norm_(parameters.values(), optim["clip_norm"] or math.inf)
+    optimiser.step()
+    return {"loss": loss, "grad_norm": norm}
+
+
 def all_cases(cases):
     """name, spec, weights before, inputs with the optimiser's state, outputs, and the optimiser's
     settings; `cases`: the module make_cases."""
@@ -81,22 +104,10 @@ def all_cases(cases):
             "motion": torch.randn(batch, spec.M, spec.P, spec.motion_dim, generator=generator),
             "labels": torch.randint(0, spec.num_classes, (batch,), generator=generator),
             **draw_state(parameters, name == "first-step", generator)}
-        optimiser = adamw(parameters, optim, inputs)
-        seen, loss = [], 0.0
-        for part in range(2):
-            rows = slice(part * batch // 2, (part + 1) * batch // 2)
-            logits = fusion.Model(spec, weights, seen).forward(
-                inputs["semantic"][rows], inputs["motion"][rows])["logits"]
-            share = torch.nn.functional.cross_entropy(
-                logits, inputs["labels"][rows], reduction="sum",
-                label_smoothing=optim["label_smoothing"]) / batch
-            share.backward()
-            loss += share.detach()
-        limit = optim["clip_norm"] or math.inf
-        norm = torch.nn.utils.clip_grad_norm_(parameters.values(), limit)
-        optimiser.step()
+        model = fusion.Model(spec, weights, [])
+        outputs = take_step(parameters, optim, inputs, lambda rows, model=model, data=inputs: (
+            model.forward(data["semantic"][rows], data["motion"][rows])["logits"]))
         with torch.no_grad():
-            apply_running(weights, seen)
-        yield name, spec, before, inputs, {
-            "loss": loss, "grad_norm": norm,
-            **{f"after.{n}": w for n, w in weights.items()}}, optim
+            apply_running(weights, model.running)
+        yield name, spec.values, before, inputs, {
+            **outputs, **{f"after.{n}": w for n, w in weights.items()}}, optim

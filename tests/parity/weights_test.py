@@ -279,15 +279,43 @@ class Safetensors(Weights):
         (index.parent / shard).unlink()
         self.refused_shard(f"{shard} is missing")
         (index.parent / shard).write_bytes(b"")
-        self.refused_shard(f"{shard} is not a sound safetensors")
+        self.refused_shard(f"{shard} is empty")
         for text in ("{}", '{"weight_map": []}', '{"weight_map": {"a": 1}}', "{", '{"a" 1}'):
             index.write_text(text)
             self.refused_shard("no sound index")
 
-    def refused_shard(self, pattern):
-        got, _ = self.read(self.folder / "hub/model.safetensors.index.json")
+    def refused_shard(self, pattern, index="hub/model.safetensors.index.json"):
+        got, _ = self.read(self.folder / index)
         self.assertIsInstance(got, str)
         self.assertRegex(got, pattern)
+
+    def test_shards_of_torch_save(self):
+        # What transformers wrote before it preferred safetensors.
+        index = "pytorch_model.bin.index.json"
+        shards = {f"pytorch_model-0000{i}-of-00002.bin": {
+            f"layer.{i}.weight": torch.randn(3, 4), f"layer.{i}.bias": torch.randn(3).half()}
+            for i in (1, 2)}
+        first, second = shards
+        where = {name: shard for shard, state in shards.items() for name in state}
+
+        def put(**changes):
+            (self.folder / index).write_text(json.dumps(
+                {"metadata": {"total_size": 108}, "weight_map": {**where, **changes}}))
+        for shard, state in shards.items():
+            torch.save(collections.OrderedDict(state), self.folder / shard)
+        put()
+        metadata = self.check({**shards[first], **shards[second]}, self.folder / index)
+        self.assertEqual(metadata["total_size"], "108")
+        put(**{"layer.1.bias": second})
+        self.refused_shard(f"{first} has a tensor layer.1.bias|{second} has no tensor layer.1.bias",
+                           index)
+        put(gone=index)
+        self.refused_shard(f"{index} is an index of shards, named as a shard", index)
+        put()
+        torch.save(shards[second], self.folder / second, _use_new_zipfile_serialization=False)
+        self.refused_shard(f"{second} is of the older form of torch.save", index)
+        (self.folder / second).unlink()
+        self.refused_shard(f"{second} is missing, a shard of .*{index}", index)
 
 
 class Inspect(Weights):

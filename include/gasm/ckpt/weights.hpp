@@ -2,7 +2,7 @@
 #pragma once
 
 #include <filesystem>
-#include <optional>
+#include <map>
 #include <string>
 
 #include "gasm/base/result.hpp"
@@ -13,12 +13,12 @@ namespace gasm {
 /// Formats in which weights are published (docs/formats.md).
 enum class WeightsFormat {
   safetensors,
-  sharded,       ///< an index of files beside it
+  sharded,       ///< an index of files beside it, of one of the other formats
   torch_save,    ///< zip archive of torch.save: .pth, .pt, .pyth, .bin
   torch_script,  ///< zip archive of torch.jit.save
 };
 
-/// For people: "safetensors", "TorchScript archive".
+/// For people: "safetensors", "index of shards", "TorchScript archive".
 char const* name_of(WeightsFormat format);
 
 /// Recognises a file by its content, whatever its name. Fails, saying what to
@@ -40,7 +40,9 @@ Result<WeightsFormat> find_weights_format(std::filesystem::path const& path);
 /// lie elsewhere, and for a file without any tensor.
 Result<TensorFile> read_weights(std::filesystem::path const& path);
 
-/// The first tensor, by name, that holds a NaN.
-std::optional<std::string> find_nan(TensorFile const& file);
+/// Throws, naming `source`, tensor, value and index, for the first tensor by
+/// name that holds a NaN or an infinite value.
+void check_finite(std::map<std::string, at::Tensor> const& tensors,
+                  std::string const& source);
 
 }  // namespace gasm

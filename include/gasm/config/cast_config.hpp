@@ -7,6 +7,7 @@
 
 #include "gasm/config/backbone_config.hpp"
 #include "gasm/config/field.hpp"
+#include "gasm/config/head_start.hpp"
 #include "gasm/config/semantic_config.hpp"
 
 namespace gasm {
@@ -28,6 +29,8 @@ struct CastStreamConfig {
 /// the sizes in force, as in SemanticConfig.
 struct CastConfig {
   VitPreset preset = VitPreset::vitb16;
+  std::optional<std::string> weights;
+  HeadStart head = HeadStart::weights;
   CastStreamConfig clip;
   CastStreamConfig videomae;
   Resolution resolution;
@@ -49,6 +52,13 @@ struct CastConfig {
     v.field("preset", self.preset,
             "vitb16: sizes of the published model. custom: the keys from width "
             "to patch decide, for both streams.");
+    v.field("weights", self.weights,
+            "A whole trained CAST, with the names of its authors or with "
+            "ours; then clip.weights and videomae.weights stay null. null: "
+            "what is new is random.");
+    v.field("head", self.head,
+            "weights: the last layer of that file, which must have as many "
+            "classes. fresh: drawn anew.");
     v.section("clip", self.clip,
               "The spatial stream: CLIP's image tower, on every second frame.");
     v.section("videomae", self.videomae,

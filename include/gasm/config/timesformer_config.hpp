@@ -7,16 +7,10 @@
 
 #include "gasm/config/backbone_config.hpp"
 #include "gasm/config/field.hpp"
+#include "gasm/config/head_start.hpp"
 #include "gasm/config/semantic_config.hpp"
 
 namespace gasm {
-
-/// Where the last linear layer of a recogniser starts from.
-enum class HeadStart { weights, fresh };
-constexpr auto choices(HeadStart) {
-  return std::array{Choice{HeadStart::weights, "weights"},
-                    Choice{HeadStart::fresh, "fresh"}};
-}
 
 /// TimeSformer with divided attention as a recogniser. After loading, width ..
 /// patch hold the sizes in force, as in SemanticConfig. The frames of its time

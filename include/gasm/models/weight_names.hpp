@@ -33,6 +33,10 @@ BackboneWeights rename_weights(
     BackboneKind kind, TensorMap const& tensors, std::string const& source,
     std::map<std::string, std::string> const& metadata = {});
 
+/// The same of a whole CAST: its authors' names, or ours.
+BackboneWeights rename_cast_weights(TensorMap const& tensors,
+                                    std::string const& source);
+
 /// Options as the weights' origin and shapes have them: periods and resampling
 /// that are automatic in `config`, the stored grid of learned positions, and
 /// whether there is a last norm.

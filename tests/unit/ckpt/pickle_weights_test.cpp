@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <limits>
+
 #include "gasm/base/file.hpp"
 #include "gasm/ckpt/weights.hpp"
 #include "support/temp_folder.hpp"
@@ -366,14 +368,30 @@ TEST_F(PickleWeights, OlderAndOtherFilesAreRefusedWithAWayOut) {
   EXPECT_THAT(why_file("GIF89a"), HasSubstr("no format of weights"));
 }
 
-TEST_F(PickleWeights, TellsWhereANanIs) {
-  TensorFile file;
-  file.tensors["a"] = at::ones({3});
-  file.tensors["i"] = at::ones({3}, at::kLong);
-  EXPECT_EQ(find_nan(file), std::nullopt);
-  file.tensors["c.bias_mask"] = at::full({4}, NAN).to(at::kHalf);
-  file.tensors["d"] = at::full({4}, NAN);
-  EXPECT_EQ(find_nan(file), "c.bias_mask");
+std::string why_not_finite(std::map<std::string, at::Tensor> const& tensors) {
+  try {
+    check_finite(tensors, "FILE");
+  } catch (Error const& failed) {
+    return failed.what();
+  }
+  return "finite";
+}
+
+TEST_F(PickleWeights, TellsWhereAValueIsNotFinite) {
+  std::map<std::string, at::Tensor> tensors = {{"a", at::full({3}, 3e38)},
+                                               {"e", at::empty({0, 2})},
+                                               {"i", at::ones({3}, at::kLong)}};
+  EXPECT_EQ(why_not_finite(tensors), "finite");
+  auto const table = at::ones({2, 3}, at::kDouble);
+  table[1][2] = -std::numeric_limits<double>::infinity();
+  tensors["d"] = table;
+  EXPECT_EQ(why_not_finite(tensors),
+            "FILE: d holds -inf (at [1, 2]). Try another copy of the weights");
+  tensors["c"] = at::full({}, 1e6).to(at::kHalf);
+  EXPECT_THAT(why_not_finite(tensors), HasSubstr("c holds inf (at [])"));
+  tensors["b.bias_mask"] = at::full({4}, NAN).to(at::kBFloat16);
+  EXPECT_THAT(why_not_finite(tensors),
+              HasSubstr("b.bias_mask holds NaN (at [0])"));
 }
 
 }  // namespace
