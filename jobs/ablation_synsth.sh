@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # jobs/ablation_synsth.sh [--level S|M|both] [--seeds N] [--quick] [--ranks N]
-#                         [--fresh]
+#                         [--only NAME,...] [--fresh]
 #
 # What does the fusion contribute? The whole recipe in miniature, on SynSth:
 # trains a small semantic backbone on textures and a small motion backbone on
@@ -16,6 +16,8 @@
 #   --level S|M|both  size of the set (S): 2 objects, 4 classes; 3 and 12
 #   --seeds N         seeds of every row, 0 to N - 1 (3)
 #   --quick           level S, smaller, one seed, three rows, gate 90 %
+#   --only NAME,...   train these rows alone (jobs/ablation_rows.py names them);
+#                     the table shows all that is measured, and needs row bcast
 #   --ranks N         MPI ranks (2)
 #   --fresh           make everything anew but the videos
 #
@@ -36,18 +38,20 @@ seeds=3
 ranks=2
 quick=0
 fresh=0
+only=
 job=ablation
 # shellcheck source=jobs/common.sh
 . jobs/common.sh
 while [ $# -gt 0 ]; do
   case $1 in
     -h | --help)
-      sed -n '3,33s/^# \{0,1\}//p' jobs/ablation_synsth.sh
+      sed -n '3,35s/^# \{0,1\}//p' jobs/ablation_synsth.sh
       exit 0
       ;;
     --level) wants_value "$@"; levels=${2^^}; shift ;;
     --seeds) wants_value "$@"; seeds=$2; shift ;;
     --ranks) wants_value "$@"; ranks=$2; shift ;;
+    --only) wants_value "$@"; only=$2; shift ;;
     --quick) quick=1 ;;
     --fresh) fresh=1 ;;
     *) echo "ablation: unknown option $1. Try --help." >&2; exit 2 ;;
@@ -62,9 +66,15 @@ if ! [[ $levels =~ ^(S|M|BOTH)$ && $seeds =~ ^[1-9]$ && $ranks =~ ^[1-9][0-9]*$ 
 fi
 [ "$levels" != BOTH ] || levels="S M"
 size=full
+rows=()
 if [ $quick -eq 1 ]; then
-  seeds=1 size=quick
+  seeds=1 size=quick rows=(--quick)
 fi
+# rows_of LEVEL: NAME VIEW SETTING... of each row to train.
+rows_of() {
+  python3 jobs/ablation_rows.py --level "$1" "${rows[@]}" ${only:+--only "$only"}
+}
+for level in $levels; do rows_of "$level" >/dev/null || exit 2; done
 
 # sizes_of LEVEL: of the sets, in draws (times classes: clips), and epochs.
 sizes_of() {
@@ -206,16 +216,17 @@ train_rows() {
   for ((seed = 0; seed < seeds; ++seed)); do
     # Not by a pipe: Ctrl-C must end this shell, not one beside it.
     while read -r name view settings <&3; do
+      if [ "$view" = clips ]; then
+        from_clips "$seed"
+        continue
+      fi
       # shellcheck disable=SC2086  # settings without blanks
       fuse "$seed" "$name" "$view" $settings
-    done 3< <(python3 jobs/ablation_rows.py "${rows[@]}")
-    if [ "$level" = S ] && [ $quick -eq 0 ]; then from_clips "$seed"; fi
+    done 3< <(rows_of "$level")
   done
 }
 
 # --- the table ---------------------------------------------------------------
-rows=()
-[ $quick -eq 0 ] || rows=(--quick)
 prepare
 failed=0
 for level in $levels; do
