@@ -76,20 +76,25 @@ rows_of() {
 }
 for level in $levels; do rows_of "$level" >/dev/null || exit 2; done
 
-# sizes_of LEVEL: of the sets, in draws (times classes: clips), and epochs.
+# sizes_of LEVEL: of the sets, in draws (times classes: clips), epochs, and the
+# learning rate of fusions.
 sizes_of() {
   case $size-$1 in
     full-S)
       train_draws=500 val_draws=150 texture_draws=500 motion_draws=500
-      texture_epochs=25 motion_epochs=4 fusion_epochs=5 clip_epochs=3
+      texture_epochs=60 motion_epochs=4 fusion_epochs=5 clip_epochs=3
+      fusion_lr=1.0e-3
       ;;
     full-M)
-      train_draws=250 val_draws=50 texture_draws=800 motion_draws=250
-      texture_epochs=40 motion_epochs=5 fusion_epochs=6
+      train_draws=750 val_draws=50 texture_draws=4000 motion_draws=250
+      texture_epochs=24 motion_epochs=4 fusion_epochs=3
+      # At 1e-3 the distance bias has grown too little when the epochs are over.
+      fusion_lr=3.0e-3
       ;;
     quick-S)
       train_draws=300 val_draws=100 texture_draws=400 motion_draws=400
-      texture_epochs=25 motion_epochs=3 fusion_epochs=8
+      texture_epochs=60 motion_epochs=3 fusion_epochs=8
+      fusion_lr=1.0e-3
       ;;
   esac
 }
@@ -122,12 +127,15 @@ pretrain() {
     "$data/$name.safetensors"
 }
 
-# The crops around one object are small, and show the same throughout.
+# The crops around one object are small, and show it at 8 offsets. One of them
+# is seen at a time, as in a clip, where most frames show an object in one place:
+# from several together too little is learned of each.
 pretrain_backbones() {
   pretrain texture --set model.fusion.kind=semantic \
     --set model.fusion.pool=mean --set model.semantic.resolution=48 \
-    --set data.sampling.frames=8 --set "model.semantic.frames=[0, 1, 2, 3]" \
-    --set "train.epochs=$texture_epochs" --set train.eval_every_epochs=5
+    --set data.sampling.frames=8 --set data.sampling.order=shuffled \
+    --set "model.semantic.frames=[0]" --set "train.epochs=$texture_epochs" \
+    --set train.eval_every_epochs=6
   pretrain motion --set model.fusion.kind=motion \
     --set "train.epochs=$motion_epochs"
 }
@@ -144,15 +152,18 @@ of_frozen() {
 # once OUTPUT INPUTS COMMAND OPTION...: gasm COMMAND, unless OUTPUT was made so.
 # INPUTS: files, separated by blanks. What was begun in the same way goes on.
 once() {
-  local output=$1 inputs=$2 wanted anew=(--restart)
+  local output=$1 inputs=$2 wanted
   shift 2
   # shellcheck disable=SC2086  # paths without blanks
   wanted="$(cat "$gasm" $inputs | checksum) $*"
   [ "$(cat "$output.made-with" 2>/dev/null)" != "$wanted" ] || return 0
-  [ "$(cat "$output.begun-with" 2>/dev/null)" != "$wanted" ] || anew=()
-  mkdir -p "$(dirname "$output")"
-  echo "$wanted" >"$output.begun-with"
-  ranked "$@" --output "$output" "${anew[@]}"
+  if [ "$(cat "$output.begun-with" 2>/dev/null)" != "$wanted" ]; then
+    # Of other inputs or settings: the command would refuse to go on from it.
+    rm -rf "$output" "$output".*
+    mkdir -p "$(dirname "$output")"
+    echo "$wanted" >"$output.begun-with"
+  fi
+  ranked "$@" --output "$output"
   mv "$output.begun-with" "$output.made-with"
 }
 
@@ -176,18 +187,28 @@ view() {
   done
 }
 
+# needs VIEW: whether a row that is to be trained sees it.
+needs() { rows_of "$level" | cut -d " " -f 2 | grep -x "$1" >/dev/null; }
+
 extract_features() {
   local semantic=(--set model.fusion.kind=semantic)
   local motion=(--set model.fusion.kind=motion)
   local shuffled=(--set data.sampling.order=shuffled)
-  stream semantic-shuffled texture rgb "${semantic[@]}" "${shuffled[@]}"
-  stream motion-silhouette motion silhouette "${motion[@]}"
-  view split semantic-shuffled motion-silhouette
-  [ $quick -eq 0 ] || return 0
-  stream motion-shuffled motion rgb "${motion[@]}" "${shuffled[@]}"
-  view shuffled semantic-shuffled motion-shuffled
-  stream semantic-silhouette texture silhouette "${semantic[@]}"
-  view silhouette semantic-silhouette motion-silhouette
+  if needs split || needs shuffled; then
+    stream semantic-shuffled texture rgb "${semantic[@]}" "${shuffled[@]}"
+  fi
+  if needs split || needs silhouette; then
+    stream motion-silhouette motion silhouette "${motion[@]}"
+  fi
+  if needs split; then view split semantic-shuffled motion-silhouette; fi
+  if needs shuffled; then
+    stream motion-shuffled motion rgb "${motion[@]}" "${shuffled[@]}"
+    view shuffled semantic-shuffled motion-shuffled
+  fi
+  if needs silhouette; then
+    stream semantic-silhouette texture silhouette "${semantic[@]}"
+    view silhouette semantic-silhouette motion-silhouette
+  fi
 }
 
 # --- rows --------------------------------------------------------------------
@@ -199,7 +220,8 @@ fuse() {
   train_run "$name-seed$seed" "$from/train.h5" "$from/val-iid.h5" \
     "${frozen[@]}" --set data.source=features \
     --set model.fusion.standardise=fixed --set "train.epochs=$fusion_epochs" \
-    --set train.eval_every_epochs=0 --set "run.seed=$seed" "${settings[@]}"
+    --set "optim.lr=$fusion_lr" --set train.eval_every_epochs=0 \
+    --set "run.seed=$seed" "${settings[@]}"
 }
 
 # from_clips SEED: both streams from RGB clips. The texture backbone goes on
