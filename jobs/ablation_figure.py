@@ -54,11 +54,16 @@ def draw(title, table, bounds, goal):
              text(12, 22, title, size=15)]
     marks = [(bounds[key], name, "#888") for key, name in BOUNDS]
     marks.append((goal, "goal", COLOURS[True]))
+    label_y, last = TOP - 12, None
     for percent, name, colour in marks:
         x = place(percent)
         parts.append(line(x, TOP - 8, x, bottom,
                           f'stroke="{colour}" stroke-dasharray="4 3"'))
-        parts.append(text(x, TOP - 12, name, "middle", 10, colour))
+        # Above the one before where both would overlap.
+        is_near = last is not None and x - last < 60
+        label_y = label_y - 12 if is_near else TOP - 12
+        parts.append(text(x, label_y, name, "middle", 10, colour))
+        last = x
     for percent in range(0, 101, 20):
         parts.append(line(place(percent), bottom, place(percent), bottom + 5,
                           'stroke="#222"'))
@@ -67,8 +72,9 @@ def draw(title, table, bounds, goal):
     parts.append(line(LEFT, bottom, LEFT + WIDTH, bottom, 'stroke="#222"'))
     parts.append(text(LEFT + WIDTH / 2, bottom + 36, "top-1, %", "middle"))
     parts.append(text(12, height - 6, "Dots: seeds. Band: 95 % interval of the "
-                      "mean. Dashed: exact bounds. Green: as expected; grey: "
-                      "nothing is expected.", size=10, colour="#555"))
+                      "mean. Dashed: exact bounds. Green: as expected, red: "
+                      "not, grey: nothing is expected.", size=10,
+                      colour="#555"))
     for index, entry in enumerate(table):
         parts += draw_row(entry, TOP + ROW * index + ROW / 2)
     return "\n".join([*parts, "</svg>"]) + "\n"

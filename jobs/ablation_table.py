@@ -15,7 +15,7 @@ import statistics
 import sys
 
 from ablation_figure import draw
-from ablation_rows import MAIN, ROWS, Row
+from ablation_rows import MAIN, rows_of
 from demo_table import half_width, percent_of
 
 # Two-sided 95 % of Student's t, by degrees of freedom.
@@ -23,8 +23,6 @@ STUDENT_T = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447,
              7: 2.365, 8: 2.306}
 GOALS = {"S": 97.0, "M": 90.0}
 QUICK_GOAL = 90.0
-CLIPS = Row("clips", "end to end from RGB clips, B-CAST", view="clips",
-            expected="each")
 
 
 def read_run(folder):
@@ -148,10 +146,8 @@ def main():
     parser.add_argument("--quick", action="store_true")
     words = parser.parse_args()
     level = Level(json.loads(words.synth.read_text()), words.quick)
-    rows = [row for row in ROWS if row.is_quick or not words.quick]
-    if level.name == "S" and not words.quick:
-        rows.append(CLIPS)
-    table = measure(level, rows, words.runs, words.seeds)
+    table = measure(level, rows_of(level.name, words.quick), words.runs,
+                    words.seeds)
     if table[0]["name"] != MAIN or table[0]["mean"] is None:
         sys.exit(f"{words.runs} has no finished {MAIN}-seed0. Try "
                  "jobs/ablation_synsth.sh.")

@@ -88,12 +88,18 @@ def starting(lines, word):
     return [line for line in lines if line.startswith(word + " ")]
 
 
+def trained(lines):
+    return [word.split("=")[1] for line in starting(lines, "train") for word in line.split()
+            if word.startswith("run.name=")]
+
+
 def check_words(job, expect):
     for words in (("--level",), ("--level", "L"), ("--seeds", "0"), ("--seeds", "x"),
                   ("--ranks", "0"), ("--bake",), ("--quick", "--level", "M"),
-                  ("--quick", "--level", "both")):
+                  ("--quick", "--level", "both"), ("--only",), ("--only", "bcast,none"),
+                  ("--quick", "--only", "concat"), ("--level", "both", "--only", "clips")):
         code, out, log = job.run(*words)
-        expect(code == 2 and "ablation: " in out and not log, f"{words}: ended with {code}\n{out}")
+        expect(code == 2 and "ablation" in out and not log, f"{words}: ended with {code}\n{out}")
 
 
 def check_runs(job, expect):
@@ -128,10 +134,14 @@ def check_runs(job, expect):
     expect(len(starting(log, "train")) == 5 and not starting(log, "synth") and
            code == 0, f"fresh: {code}, {log}")
 
+    code, out, log = job.run("--seeds", "2", "--only", "bcast,clips")
+    names = trained(log)
+    expect(code == 0 and names[2:] == [f"{row}-seed{seed}" for seed in (0, 1)
+                                       for row in ("bcast", "clips")],
+           f"two rows: ended with {code}, {names}\n{out}")
     code, out, log = job.run()
-    names = [word.split("=")[1] for line in starting(log, "train") for word in line.split()
-             if word.startswith("run.name=")]
-    expect(len(names) == len(set(names)) == 2 + 3 * 15, f"all rows: {names}")
+    more = trained(log)
+    expect(len(set(names + more)) == len(names + more) == 2 + 3 * 15, f"all rows: {more}")
     # The pretended figures break the bounds of two controls and three rows.
     expect(code == 1 and "ablation: FAIL" in out and "Not as expected: B-CAST, no bias" in out,
            f"all rows: ended with {code}\n{out}")
