@@ -43,6 +43,7 @@ constexpr std::array kCommands = {
     Command{"bench model", "measure what a model costs", run_bench_model},
     Command{"bench store", "measure how fast a store becomes batches",
             run_bench_store},
+    Command{"bench train", "measure training steps on ranks", run_bench_train},
     Command{"doctor", "show what build and machine can do", run_doctor},
 };
 

@@ -28,6 +28,7 @@ int run_weights_inspect(Arguments const& arguments);
 int run_bench_decode(Arguments const& arguments);
 int run_bench_model(Arguments const& arguments);
 int run_bench_store(Arguments const& arguments);
+int run_bench_train(Arguments const& arguments);
 int run_doctor(Arguments const& arguments);
 
 }  // namespace gasm

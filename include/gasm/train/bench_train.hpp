@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "gasm/comm/communicator.hpp"
+#include "gasm/config/run_config.hpp"
+
+namespace gasm {
+
+struct BenchTrainOptions {
+  int batch = 16;   ///< clips a rank and step, in one micro-batch
+  int warm_up = 3;  ///< steps that do not count
+  int num_steps = 20;
+  std::function<void(std::string const&)> on_progress = {};
+};
+
+/// How fast a configuration's model is trained. Times are medians over the
+/// steps of the slowest rank.
+struct BenchTrainResult {
+  double samples_per_s = 0;  ///< of all ranks together, over all steps
+  double step_s = 0;
+  double forward_s = 0;  ///< and loss
+  double backward_s = 0;
+  double comm_s = 0;       ///< the exchange of gradients, with the wait in it
+  double optimizer_s = 0;  ///< clipping and update
+  /// Share of the exchange that went on during backward.
+  double comm_hidden = 0;
+  std::int64_t num_parameters = 0;  ///< that learn
+  int num_ranks = 1;
+  int batch = 0;  ///< a rank
+};
+
+/// Trains on random features that every rank holds, without reading data,
+/// validation or checkpoints: the step alone, as `gasm train` does it. A usage
+/// error where the model takes no features or cannot be built. Collective.
+BenchTrainResult bench_train(Communicator const& world, RunConfig const& config,
+                             BenchTrainOptions const& options);
+
+}  // namespace gasm
