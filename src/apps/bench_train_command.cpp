@@ -25,11 +25,12 @@ struct BenchTrainWords {
 std::string to_json(BenchTrainResult const& r) {
   return fmt::format(
       R"({{"samples_per_s":{:.3f},"step_ms":{:.3f},"forward_ms":{:.3f},)"
-      R"("backward_ms":{:.3f},"comm_ms":{:.3f},"comm_hidden":{:.4f},)"
-      R"("optimizer_ms":{:.3f},"parameters":{},"ranks":{},"batch":{}}})",
+      R"("backward_ms":{:.3f},"wait_ms":{:.3f},"optimizer_ms":{:.3f},)"
+      R"("comm_ms":{:.3f},"comm_hidden":{:.4f},"parameters":{},"ranks":{},)"
+      R"("batch":{}}})",
       r.samples_per_s, 1e3 * r.step_s, 1e3 * r.forward_s, 1e3 * r.backward_s,
-      1e3 * r.comm_s, r.comm_hidden, 1e3 * r.optimizer_s, r.num_parameters,
-      r.num_ranks, r.batch);
+      1e3 * r.wait_s, 1e3 * r.optimizer_s, 1e3 * r.comm_s, r.comm_hidden,
+      r.num_parameters, r.num_ranks, r.batch);
 }
 
 std::string to_text(BenchTrainResult const& r) {
@@ -38,11 +39,13 @@ std::string to_text(BenchTrainResult const& r) {
       "step       {:.1f} ms\n"
       "forward    {:.1f} ms\n"
       "backward   {:.1f} ms\n"
-      "exchange   {:.1f} ms of gradients ({:.0f} % of it during backward)\n"
-      "optimiser  {:.1f} ms",
+      "wait       {:.1f} ms for the end of the exchange\n"
+      "optimiser  {:.1f} ms\n"
+      "Gradients were exchanged for {:.1f} ms, {:.0f} % of them during "
+      "backward.",
       r.samples_per_s, r.num_ranks, r.batch, r.num_parameters, 1e3 * r.step_s,
-      1e3 * r.forward_s, 1e3 * r.backward_s, 1e3 * r.comm_s,
-      1e2 * r.comm_hidden, 1e3 * r.optimizer_s);
+      1e3 * r.forward_s, 1e3 * r.backward_s, 1e3 * r.wait_s,
+      1e3 * r.optimizer_s, 1e3 * r.comm_s, 1e2 * r.comm_hidden);
 }
 
 ExitCode run(Communicator const& world, BenchTrainWords words) {

@@ -96,21 +96,39 @@ void add_values(std::span<float> left, std::span<float const> right) {
 
 TreeSum::TreeSum(std::int64_t num_leaves, std::size_t num_values)
     : num_leaves_(num_leaves), num_values_(num_values) {
-  if (num_leaves < 1)
-    throw error("a sum over {} leaves (at least 1)", num_leaves);
+  reset({});
 }
 
-void TreeSum::reset(LeafRange range) {
+void TreeSum::reset(LeafRange range) { reset(num_leaves_, range); }
+
+void TreeSum::reset(std::int64_t num_leaves, LeafRange range) {
+  if (num_leaves < 1)
+    throw error("a sum over {} leaves (at least 1)", num_leaves);
   if (range.first < 0 || range.count < 0 ||
-      range.first + range.count > num_leaves_)
+      range.first + range.count > num_leaves)
     throw error("leaves {} .. {} do not exist (there are {})", range.first,
-                range.first + range.count - 1, num_leaves_);
+                range.first + range.count - 1, num_leaves);
+  num_leaves_ = num_leaves;
   range_ = range;
   num_added_ = 0;
   nodes_.clear();
+  values_.clear();
 }
 
 void TreeSum::add_leaf(std::span<float const> values) {
+  if (!begins_node(values)) return;
+  while (buffers_.size() < nodes_.size())
+    buffers_.push_back(std::make_unique_for_overwrite<float[]>(num_values_));
+  std::span<float> const buffer{buffers_[nodes_.size() - 1].get(), num_values_};
+  std::copy(values.begin(), values.end(), buffer.begin());
+  hold(buffer);
+}
+
+void TreeSum::lend_leaf(std::span<float> values) {
+  if (begins_node(values)) hold(values);
+}
+
+bool TreeSum::begins_node(std::span<float const> values) {
   if (values.size() != num_values_)
     throw error("a leaf of {} values (the sum has {})", values.size(),
                 num_values_);
@@ -122,14 +140,17 @@ void TreeSum::add_leaf(std::span<float const> values) {
   // A right leaf is added where its left sibling is: no copy.
   if (leaf % 2 == 1 && !nodes_.empty() &&
       nodes_.back() == TreeNode{0, leaf - 1}) {
-    add_values(this->values(nodes_.size() - 1), values);
+    add_values(values_.back(), values);
     nodes_.back() = {1, leaf / 2};
-  } else {
-    nodes_.push_back({0, leaf});
-    if (buffers_.size() < nodes_.size())
-      buffers_.push_back(std::make_unique_for_overwrite<float[]>(num_values_));
-    std::copy(values.begin(), values.end(), buffers_[nodes_.size() - 1].get());
+    join_top();
+    return false;
   }
+  nodes_.push_back({0, leaf});
+  return true;
+}
+
+void TreeSum::hold(std::span<float> values) {
+  values_.push_back(values);
   join_top();
 }
 
@@ -141,15 +162,12 @@ void TreeSum::join_top() {
     if (join == Join::none) return;
     TreeNode const parent{nodes_[top].level + 1, nodes_[top].index / 2};
     if (join == Join::with_left) {
-      add_values(values(top - 1), values(top));
+      add_values(values_[top - 1], values_[top]);
       nodes_.pop_back();
+      values_.pop_back();
     }
     nodes_.back() = parent;
   }
-}
-
-std::span<float> TreeSum::values(std::size_t i) {
-  return {buffers_[i].get(), num_values_};
 }
 
 }  // namespace gasm

@@ -34,10 +34,7 @@ class Subject {
         optimizer_(make_optimizer(config.optim, parameters_,
                                   lr_scales(config, parameters_))),
         batch_(random_batch(config, config.train.micro_batch)) {
-    bool const is_recomputed = config.train.activation_checkpointing ==
-                               ActivationCheckpointing::blocks;
-    model_->set_activations(is_recomputed ? Activations::recomputed
-                                          : Activations::kept);
+    model_->set_activations(activations_of(config.train));
     for (auto& info : parameters_)
       info.parameter.mutable_grad() = at::zeros_like(info.parameter);
   }

@@ -14,7 +14,6 @@
 #include "gasm/base/median.hpp"
 #include "gasm/base/rng.hpp"
 #include "gasm/comm/agree.hpp"
-#include "gasm/comm/collective.hpp"
 #include "gasm/eval/forward_batch.hpp"
 #include "gasm/models/batch_norm.hpp"
 #include "gasm/models/recogniser.hpp"
@@ -29,7 +28,7 @@ namespace {
 
 /// What the steps took on this rank, one value a step.
 struct StepTimes {
-  std::vector<double> step, forward, backward, comm, optimizer;
+  std::vector<double> step, forward, backward, wait, comm, hidden, optimizer;
 };
 
 /// Features as a store has them.
@@ -42,68 +41,56 @@ MicroBatch stored_batch(RunConfig const& config, int num_clips, int rank) {
   return batch;
 }
 
-class Training {
- public:
-  Training(Communicator const& world, RunConfig const& config, int batch)
-      : world_(world),
-        config_(config),
-        model_(make_recogniser(config.model, config.data.sampling.frames,
-                               num_bench_classes(config), config.run.seed,
-                               Backbones::absent)),
-        parameters_(parameter_groups(*model_)),
-        norms_(collect_batch_norms(*model_)),
-        optimizer_(make_optimizer(config.optim, parameters_,
-                                  lr_scales(config, parameters_))),
-        sums_(parameters_, norms_),
-        batch_(stored_batch(config, batch, world.rank())) {
-    bool const is_recomputed = config.train.activation_checkpointing ==
-                               ActivationCheckpointing::blocks;
-    model_->set_activations(is_recomputed ? Activations::recomputed
-                                          : Activations::kept);
-    model_->train();
+/// What one rank trains, and on what.
+struct Subject {
+  Subject(RunConfig const& config, int batch_size, int rank)
+      : model(make_recogniser(config.model, config.data.sampling.frames,
+                              num_bench_classes(config), config.run.seed,
+                              Backbones::absent)),
+        parameters(parameter_groups(*model)),
+        norms(collect_batch_norms(*model)),
+        optimizer(make_optimizer(config.optim, parameters,
+                                 lr_scales(config, parameters))),
+        batch(stored_batch(config, batch_size, rank)) {
+    model->set_activations(activations_of(config.train));
+    model->train();
   }
 
-  /// One micro-batch a rank, as TrainLoop runs it.
-  void step(Collective& collective, StepTimes& times) {
-    double const start_s = monotonic_s();
-    std::int64_t const num_ranks = world_.size();
-    sums_.begin_step(num_ranks, num_ranks * batch_.size(), world_.rank(), 1,
-                     /*loss_scale=*/1.0);
-    auto const logits = forward_batch(*model_, batch_, config_.train.precision);
-    auto const loss = mixed_loss(logits, batch_, config_.optim.label_smoothing);
-    double const forward_s = monotonic_s();
-    sums_.add_micro_batch(loss, {.num_clips = batch_.size()});
-    double const backward_s = monotonic_s();
-    sums_.finish_step(collective);
-    double const comm_s = monotonic_s();
-    auto const flat = sums_.flat_gradient();
-    clip_gradient(flat, gradient_norm(flat), config_.optim.clip_norm);
-    optimizer_->step(sums_.gradients(), config_.optim.lr);
-    if (!norms_.empty()) apply_running_update(norms_, sums_.mean_statistics());
-    double const end_s = monotonic_s();
-    times.step.push_back(end_s - start_s);
-    times.forward.push_back(forward_s - start_s);
-    times.backward.push_back(backward_s - forward_s);
-    times.comm.push_back(comm_s - backward_s);
-    times.optimizer.push_back(end_s - comm_s);
-  }
-
-  std::int64_t num_parameters() const {
-    std::int64_t count = 0;
-    for (auto const& info : parameters_) count += info.parameter.numel();
-    return count;
-  }
-
- private:
-  Communicator const& world_;
-  RunConfig const& config_;
-  std::shared_ptr<Recogniser> model_;
-  std::vector<ParameterInfo> parameters_;
-  std::vector<BatchNorm*> norms_;
-  std::unique_ptr<Optimizer> optimizer_;
-  GradientSum sums_;
-  MicroBatch batch_;
+  std::shared_ptr<Recogniser> model;
+  std::vector<ParameterInfo> parameters;
+  std::vector<BatchNorm*> norms;
+  std::unique_ptr<Optimizer> optimizer;
+  MicroBatch batch;
 };
+
+/// One micro-batch a rank, as TrainLoop runs it.
+void run_step(RunConfig const& config, int num_ranks, Subject& subject,
+              GradientSum& sums, StepTimes& times) {
+  double const start_s = monotonic_s();
+  auto const& batch = subject.batch;
+  sums.begin_step(num_ranks, num_ranks * batch.size(), /*loss_scale=*/1.0);
+  auto const logits =
+      forward_batch(*subject.model, batch, config.train.precision);
+  auto const loss = mixed_loss(logits, batch, config.optim.label_smoothing);
+  double const forward_s = monotonic_s();
+  sums.add_micro_batch(loss, {.num_clips = batch.size()});
+  double const backward_s = monotonic_s();
+  sums.finish_step();
+  double const wait_s = monotonic_s();
+  auto const flat = sums.flat_gradient();
+  clip_gradient(flat, sums.norm(), config.optim.clip_norm);
+  subject.optimizer->step(sums.gradients(), config.optim.lr);
+  if (!subject.norms.empty())
+    apply_running_update(subject.norms, sums.mean_statistics());
+  double const end_s = monotonic_s();
+  times.step.push_back(end_s - start_s);
+  times.forward.push_back(forward_s - start_s);
+  times.backward.push_back(backward_s - forward_s);
+  times.wait.push_back(wait_s - backward_s);
+  times.optimizer.push_back(end_s - wait_s);
+  times.comm.push_back(sums.cost().under_way_s);
+  times.hidden.push_back(sums.cost().hidden());
+}
 
 void check(RunConfig const& config, BenchTrainOptions const& options) {
   if (config.data.source != DataSource::features)
@@ -120,18 +107,18 @@ void check(RunConfig const& config, BenchTrainOptions const& options) {
 BenchTrainResult bench_train(Communicator const& world, RunConfig const& config,
                              BenchTrainOptions const& options) {
   set_torch_threads();
-  auto training = agree_call(world, [&] {
+  auto subject = agree_call(world, [&] {
     check(config, options);
-    return std::make_unique<Training>(world, config, options.batch);
+    return Subject(config, options.batch, world.rank());
   });
-  auto const collective =
-      world.size() > 1 ? make_mpi_collective(world) : make_self_collective();
+  GradientSum sums(world, subject.parameters, subject.norms,
+                   bucket_options(config.parallel));
   auto const run = [&](char const* what, int num_steps) {
     StepTimes times;
     for (int i = 0; i < num_steps; ++i) {
       if (options.on_progress)
         options.on_progress(fmt::format("{} {} of {}", what, i + 1, num_steps));
-      training->step(*collective, times);
+      run_step(config, world.size(), subject, sums, times);
     }
     return times;
   };
@@ -139,19 +126,24 @@ BenchTrainResult bench_train(Communicator const& world, RunConfig const& config,
   world.barrier();
   double const start_s = monotonic_s();
   StepTimes const times = run("step", options.num_steps);
-  std::vector<double> slowest = {
-      monotonic_s() - start_s, median(times.step), median(times.forward),
-      median(times.backward),  median(times.comm), median(times.optimizer)};
-  world.all_reduce_max(std::span<double>(slowest));
+  double const passed_s = world.all_reduce_max(monotonic_s() - start_s);
+  auto const slowest = [&](std::vector<double> const& of_steps) {
+    return world.all_reduce_max(median(of_steps));
+  };
   double const num_samples =
       double{1} * world.size() * options.batch * options.num_steps;
-  return {.samples_per_s = num_samples / slowest[0],
-          .step_s = slowest[1],
-          .forward_s = slowest[2],
-          .backward_s = slowest[3],
-          .comm_s = slowest[4],
-          .optimizer_s = slowest[5],
-          .num_parameters = training->num_parameters(),
+  std::int64_t num_parameters = 0;
+  for (auto const& info : subject.parameters)
+    num_parameters += info.parameter.numel();
+  return {.samples_per_s = num_samples / passed_s,
+          .step_s = slowest(times.step),
+          .forward_s = slowest(times.forward),
+          .backward_s = slowest(times.backward),
+          .wait_s = slowest(times.wait),
+          .optimizer_s = slowest(times.optimizer),
+          .comm_s = slowest(times.comm),
+          .comm_hidden = world.all_reduce_min(median(times.hidden)),
+          .num_parameters = num_parameters,
           .num_ranks = world.size(),
           .batch = options.batch};
 }

@@ -3,23 +3,14 @@
 
 #include <torch/torch.h>
 
-#include <cmath>
-
 namespace gasm {
 
-double gradient_norm(at::Tensor const& flat) {
-  // Sums in fp32 lose digits over millions of values: rows, and those in fp64.
-  constexpr std::int64_t kRow = 512;
-  std::int64_t const whole = flat.numel() / kRow * kRow;
-  auto const norm_of = [](at::Tensor const& rows) {
-    return at::linalg_vector_norm(rows, 2, at::IntArrayRef{1})
-        .to(at::kDouble)
-        .norm()
-        .item<double>();
-  };
-  return std::hypot(
-      norm_of(flat.narrow(0, 0, whole).view({-1, kRow})),
-      norm_of(flat.narrow(0, whole, flat.numel() - whole).unsqueeze(0)));
+double gradient_norm(at::Tensor const& blocks, at::Tensor const& order) {
+  return at::linalg_vector_norm(blocks, 2, at::IntArrayRef{1})
+      .to(at::kDouble)
+      .index_select(0, order)
+      .norm()
+      .item<double>();
 }
 
 void clip_gradient(at::Tensor const& flat, double norm, double clip_norm) {

@@ -1,89 +1,231 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gradient_sum.hpp"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
 #include <cmath>
+#include <utility>
+
+#include "clip_gradient.hpp"
+#include "gasm/base/clock.hpp"
+#include "gasm/base/hash.hpp"
+#include "gasm/base/log.hpp"
+#include "gasm/comm/agree.hpp"
 
 namespace gasm {
 namespace {
 
-// Views start at cache lines: kernels may round differently by alignment.
-constexpr std::int64_t kAlignment = 16;
-
 // The last values of a leaf: loss, hits, bad clips.
-constexpr std::int64_t kNumCounts = 3;
+constexpr std::size_t kNumCounts = 3;
 
-std::span<float> values_of(at::Tensor const& flat) {
-  return {flat.data_ptr<float>(), static_cast<std::size_t>(flat.numel())};
+std::span<float> last_counts(at::Tensor const& flat) {
+  return std::span(flat.data_ptr<float>(),
+                   static_cast<std::size_t>(flat.numel()))
+      .last<kNumCounts>();
 }
 
-at::Tensor view_of(at::Tensor const& flat, std::int64_t offset,
-                   at::Tensor const& like) {
-  return flat.narrow(0, offset, like.numel()).view(like.sizes());
+/// Sums of different parameters would be worthless, and look like numbers.
+void require_equal_parameters(Communicator const& world,
+                              std::vector<ParameterInfo> const& parameters) {
+  std::string text;
+  for (auto const& info : parameters)
+    text += fmt::format("{} {}\n", info.name, info.parameter.sizes().vec());
+  auto const hashes = world.all_gather(xxh64(text));
+  for (std::size_t rank = 1; rank < hashes.size(); ++rank)
+    if (hashes[rank] != hashes[0])
+      throw AgreedError(
+          error("rank {} learns other parameters than rank 0, or in another "
+                "order. Try the same program and configuration on all ranks",
+                rank));
 }
 
 }  // namespace
 
-GradientSum::GradientSum(std::vector<ParameterInfo> const& parameters,
-                         std::vector<BatchNorm*> norms)
-    : norms_(std::move(norms)), num_statistics_(num_statistics(norms_)) {
-  std::vector<std::int64_t> offsets;
+GradientSum::GradientSum(Communicator const& world,
+                         std::vector<ParameterInfo> const& parameters,
+                         std::vector<BatchNorm*> norms,
+                         BucketOptions const& options)
+    : world_(world.duplicate()),
+      options_(options),
+      norms_(std::move(norms)),
+      num_statistics_(num_statistics(norms_)),
+      seen_(parameters.size()) {
+  require_equal_parameters(world_, parameters);
   for (auto const& info : parameters) {
-    offsets.push_back(num_gradient_values_);
-    num_gradient_values_ +=
-        (info.parameter.numel() + kAlignment - 1) / kAlignment * kAlignment;
+    names_.push_back(info.name);
+    parameters_.push_back(info.parameter);
   }
-  auto const num_values = num_gradient_values_ + num_statistics_ + kNumCounts;
-  leaf_ = at::zeros({num_values});
-  total_ = at::zeros({num_values});
-  for (std::size_t i = 0; i < parameters.size(); ++i) {
-    auto parameter = parameters[i].parameter;
-    parameter.mutable_grad() = view_of(leaf_, offsets[i], parameter);
-    gradients_.push_back(view_of(total_, offsets[i], parameter));
+  use(lay_out_gradients(sizes(), {}, num_more(), options_));
+  hooks_.emplace(parameters_, [this](std::size_t i) { on_ready(i); });
+}
+
+GradientSum::~GradientSum() = default;
+
+std::vector<std::size_t> GradientSum::sizes() const {
+  std::vector<std::size_t> sizes;
+  for (auto const& parameter : parameters_)
+    sizes.push_back(static_cast<std::size_t>(parameter.numel()));
+  return sizes;
+}
+
+std::size_t GradientSum::num_more() const {
+  return static_cast<std::size_t>(num_statistics_) + kNumCounts;
+}
+
+void GradientSum::use(GradientLayout layout) {
+  arena_ = std::make_unique<GradientArena>(world_, std::move(layout));
+  blocks_by_parameter_ =
+      torch::tensor(arena_->layout().blocks_by_parameter, at::kLong);
+  gradients_.clear();
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    parameters_[i].mutable_grad() = arena_->leaf_of(i, parameters_[i]);
+    gradients_.push_back(arena_->total_of(i, parameters_[i]));
   }
 }
 
 void GradientSum::begin_step(std::int64_t num_micro, std::int64_t num_samples,
-                             std::int64_t first_micro, std::int64_t num_mine,
                              double loss_scale) {
-  auto const num_values = static_cast<std::size_t>(leaf_.numel());
-  sum_ = &sums_.try_emplace(num_micro, num_micro, num_values).first->second;
-  sum_->reset(first_micro, num_mine);
+  num_left_ = even_leaf_range(num_micro, world_.rank(), world_.size()).count;
   num_samples_ = static_cast<double>(num_samples);
   loss_scale_ = loss_scale;
+  backward_end_s_ = monotonic_s();
+  arena_->begin_step(num_micro);
 }
 
 void GradientSum::add_micro_batch(at::Tensor const& loss_sum,
                                   MicroBatchCounts const& counts) {
-  leaf_.zero_();
+  GASM_ASSERT(num_left_ > 0);
+  expect_all_gradients();
+  arena_->leaf().zero_();
   (loss_sum * (loss_scale_ / num_samples_)).backward();
+  backward_end_s_ = monotonic_s();
   torch::NoGradGuard no_grad;
   if (num_statistics_ > 0)
-    leaf_.narrow(0, num_gradient_values_, num_statistics_)
+    arena_->leaf()
+        .narrow(0,
+                static_cast<std::int64_t>(arena_->layout().num_gradient_values),
+                num_statistics_)
         .copy_(batch_statistics(norms_))
         .mul_(static_cast<double>(counts.num_clips) / num_samples_);
-  auto const last = values_of(leaf_).last<kNumCounts>();
+  auto const last = last_counts(arena_->leaf());
   last[0] = loss_sum.item<float>();
   last[1] = static_cast<float>(counts.num_top1);
   last[2] = static_cast<float>(counts.num_bad);
-  sum_->add_leaf(values_of(leaf_));
+  add_rest();
+  --num_left_;
 }
 
-StepSums GradientSum::finish_step(Collective& collective) {
-  auto const values = values_of(total_);
-  collective.reduce(*sum_, values);
+void GradientSum::expect_all_gradients() {
+  auto const& layout = arena_->layout();
+  is_observing_ = !is_ordered_ && seen_.seen().empty();
+  is_ready_.assign(parameters_.size(), false);
+  num_waited_.assign(layout.num_exchanges(), 0);
+  for (auto const bucket : layout.bucket_of) ++num_waited_[bucket];
+}
+
+void GradientSum::on_ready(std::size_t parameter) {
+  if (is_observing_) seen_.note(parameter);
+  if (!is_ordered_) return;
+  auto const bucket = arena_->layout().bucket_of[parameter];
+  bool const is_in_tail = bucket == arena_->layout().buckets.size();
+  if (is_ready_[parameter] && !is_in_tail)
+    throw error(
+        "the gradient of {} is complete twice in one backward (it was so once "
+        "in the first step)",
+        names_[parameter]);
+  is_ready_[parameter] = true;
+  bool const is_full = --num_waited_[bucket] == 0;
+  if (num_left_ > 1) return;
+  if (is_full && !is_in_tail) arena_->add(bucket);
+  arena_->advance();
+}
+
+void GradientSum::add_rest() {
+  auto const num_buckets = arena_->layout().buckets.size();
+  bool const is_last = num_left_ == 1;
+  for (std::size_t i = 0; i < num_buckets; ++i) {
+    if (is_last && num_waited_[i] == 0) continue;
+    if (num_waited_[i] > 0) name_missing();
+    arena_->add(i);
+  }
+  arena_->add(num_buckets);
+}
+
+void GradientSum::name_missing() {
+  if (std::exchange(has_named_, true)) return;
+  std::vector<std::string> missing;
+  for (std::size_t i = 0; i < names_.size(); ++i)
+    if (!is_ready_[i]) missing.push_back(names_[i]);
+  log_rank_warn("no gradient reached {} (counted as 0)",
+                fmt::join(missing, ", "));
+}
+
+void GradientSum::give_up_step() {
+  num_left_ = 0;
+  arena_->give_up();
+}
+
+StepSums GradientSum::finish_step() {
+  arena_->wait();
+  if (!is_ordered_) order_by_readiness();
   if (loss_scale_ != 1.0) flat_gradient().mul_(1.0 / loss_scale_);
-  auto const last = values.last<kNumCounts>();
+  auto const last = last_counts(arena_->total());
   return {.loss = last[0] / num_samples_,
           .top1 = last[1] / num_samples_,
           .num_bad = std::lround(last[2])};
 }
 
+void GradientSum::order_by_readiness() {
+  auto const order = agree_ready_order(world_, seen_);
+  if (!order) return;
+  is_ordered_ = true;
+  auto const old = std::move(arena_);
+  use(lay_out_gradients(sizes(), order->once(), num_more(), options_));
+  for (std::size_t i = 0; i < parameters_.size(); ++i)
+    gradients_[i].copy_(old->total_of(i, parameters_[i]));
+  auto const rest = static_cast<std::int64_t>(num_more());
+  auto const end_of = [&](at::Tensor const& flat) {
+    return flat.narrow(0, flat.numel() - rest, rest);
+  };
+  end_of(arena_->total()).copy_(end_of(old->total()));
+  for (auto const i : order->never())
+    log_warn("no gradient reaches {}: it is not used, and does not learn",
+             names_[i]);
+}
+
 at::Tensor GradientSum::flat_gradient() const {
-  return total_.narrow(0, 0, num_gradient_values_);
+  return arena_->total().narrow(
+      0, 0, static_cast<std::int64_t>(arena_->layout().num_gradient_values));
+}
+
+double GradientSum::norm() const {
+  return gradient_norm(flat_gradient().view({-1, kOwnedBlock}),
+                       blocks_by_parameter_);
 }
 
 at::Tensor GradientSum::mean_statistics() const {
-  return total_.narrow(0, num_gradient_values_, num_statistics_);
+  return arena_->total().narrow(
+      0, static_cast<std::int64_t>(arena_->layout().num_gradient_values),
+      num_statistics_);
+}
+
+ExchangeCost GradientSum::cost() const {
+  ExchangeCost cost;
+  if (world_.size() == 1) return cost;
+  auto times = arena_->times();
+  std::ranges::sort(times, {}, &ExchangeTime::posted_s);
+  double seen_until_s = 0.0;
+  for (auto const& time : times) {
+    double const begin_s = std::max(time.posted_s, seen_until_s);
+    if (time.done_s <= begin_s) continue;
+    cost.under_way_s += time.done_s - begin_s;
+    cost.exposed_s +=
+        std::max(0.0, time.done_s - std::max(begin_s, backward_end_s_));
+    seen_until_s = time.done_s;
+  }
+  return cost;
 }
 
 }  // namespace gasm

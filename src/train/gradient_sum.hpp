@@ -4,12 +4,17 @@
 #include <torch/torch.h>
 
 #include <cstdint>
-#include <map>
+#include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
-#include "gasm/comm/collective.hpp"
+#include "gasm/comm/communicator.hpp"
 #include "gasm/models/batch_norm.hpp"
 #include "gasm/models/model_summary.hpp"
+#include "gradient_arena.hpp"
+#include "ready_hooks.hpp"
+#include "ready_order.hpp"
 
 namespace gasm {
 
@@ -27,48 +32,100 @@ struct MicroBatchCounts {
   std::int64_t num_bad = 0;
 };
 
+/// How the exchange of a step went on this rank.
+struct ExchangeCost {
+  double under_way_s = 0.0;  ///< at least one bucket was
+  double exposed_s = 0.0;    ///< of that, after this rank's last backward
+
+  /// The share of the time during which backward went on.
+  double hidden() const {
+    return under_way_s > 0 ? 1.0 - exposed_s / under_way_s : 0.0;
+  }
+};
+
 /// The sum over all micro-batches of a step, on any number of ranks, of
 /// everything that a step needs: gradients, batch-norm statistics, loss and
-/// hits. One flat vector a micro-batch is one leaf of a fixed tree (TreeSum),
-/// so that the sums are bitwise the same for every number of ranks.
+/// hits. They are added along a fixed tree whose leaves are the micro-batches
+/// (TreeSum), so that the sums are bitwise the same for every number of ranks.
 ///
-/// Parameters' .grad are views of the leaf that is being filled.
+/// Parameters' .grad are views of the micro-batch that is being added. During
+/// the last backward of a step, each bucket (GradientLayout) is exchanged as
+/// soon as its gradients are complete; the buckets follow the order in which
+/// the first backward completed them, which the ranks agree on at the end of
+/// the first step.
 class GradientSum {
  public:
-  GradientSum(std::vector<ParameterInfo> const& parameters,
-              std::vector<BatchNorm*> norms);
+  /// Throws the same AgreedError on all ranks if a rank's parameters have
+  /// other names, shapes or another order. Collective.
+  GradientSum(Communicator const& world,
+              std::vector<ParameterInfo> const& parameters,
+              std::vector<BatchNorm*> norms, BucketOptions const& options);
+  ~GradientSum();
+  GradientSum(GradientSum const&) = delete;
+  GradientSum& operator=(GradientSum const&) = delete;
 
   /// A step of `num_micro` micro-batches and `num_samples` clips begins; this
-  /// rank adds those from first_micro on, num_mine of them. Their losses are
-  /// multiplied by `loss_scale`, a power of two.
+  /// rank adds its even_leaf_range of them. Their losses are multiplied by
+  /// `loss_scale`, a power of two. Collective; does not wait.
   void begin_step(std::int64_t num_micro, std::int64_t num_samples,
-                  std::int64_t first_micro, std::int64_t num_mine,
                   double loss_scale);
   /// Forward and loss are done: runs backward and adds this micro-batch.
   /// `loss_sum`: summed over its clips.
   void add_micro_batch(at::Tensor const& loss_sum,
                        MicroBatchCounts const& counts);
-  /// Exchanges, and takes the loss scale out of the gradients. Collective.
-  StepSums finish_step(Collective& collective);
+  /// This rank will not add the rest: finish_step() must be called all the
+  /// same, and gives numbers that mean nothing.
+  void give_up_step();
+  /// Ends the exchange, and takes the loss scale out of the gradients.
+  /// Collective.
+  StepSums finish_step();
 
-  /// The mean gradient of the global batch, one tensor a parameter (views).
+  /// The mean gradient of the global batch, one tensor a parameter: views,
+  /// until the next step.
   std::vector<at::Tensor> const& gradients() const { return gradients_; }
-  /// All gradients as one vector.
+  /// All gradients as one vector, in an order of its own.
   at::Tensor flat_gradient() const;
+  /// Its L2 norm: the same bits for every number of ranks.
+  double norm() const;
   /// The micro-batches' mean statistics, weighted by their clips.
   at::Tensor mean_statistics() const;
 
+  ExchangeCost cost() const;
+  /// Of the last step, by bucket; the last one is the tail.
+  std::vector<ExchangeTime> exchange_times() const { return arena_->times(); }
+  GradientLayout const& layout() const { return arena_->layout(); }
+
  private:
+  std::vector<std::size_t> sizes() const;
+  std::size_t num_more() const;
+  void use(GradientLayout layout);
+  void order_by_readiness();
+  void on_ready(std::size_t parameter);
+  void expect_all_gradients();
+  /// What backward left: buckets that are not full, and the tail.
+  void add_rest();
+  void name_missing();
+
+  Communicator world_;
+  BucketOptions options_;
+  std::vector<std::string> names_;
+  std::vector<at::Tensor> parameters_;
   std::vector<BatchNorm*> norms_;
-  std::int64_t num_gradient_values_ = 0;
   std::int64_t num_statistics_ = 0;
-  at::Tensor leaf_;   // [gradients | statistics | loss, top1, bad]
-  at::Tensor total_;  // the same, summed
+  std::unique_ptr<GradientArena> arena_;
   std::vector<at::Tensor> gradients_;
-  std::map<std::int64_t, TreeSum> sums_;  // by number of micro-batches
-  TreeSum* sum_ = nullptr;
+  at::Tensor blocks_by_parameter_;
+  ReadyOrder seen_;
+  bool is_observing_ = false;             ///< this backward tells the order
+  bool is_ordered_ = false;               ///< the ranks agree on the order
+  bool has_named_ = false;                ///< parameters without a gradient
+  std::vector<bool> is_ready_;            ///< in this backward, by parameter
+  std::vector<std::int64_t> num_waited_;  ///< gradients, by bucket
+  std::int64_t num_left_ = 0;  ///< micro-batches of this rank and step
+  double backward_end_s_ = 0.0;
   double num_samples_ = 0;
   double loss_scale_ = 1.0;
+  std::optional<ReadyHooks> hooks_;  ///< last: they call this object
 };
 
 }  // namespace gasm

@@ -224,6 +224,16 @@ bool has_weights(ModelConfig const& model, ModelPart part) {
 
 }  // namespace
 
+Activations activations_of(TrainConfig const& train) {
+  return train.activation_checkpointing == ActivationCheckpointing::blocks
+             ? Activations::recomputed
+             : Activations::kept;
+}
+
+BucketOptions bucket_options(ParallelConfig const& parallel) {
+  return {.first_mb = parallel.first_bucket_mb, .mb = parallel.bucket_mb};
+}
+
 std::vector<double> lr_scales(RunConfig const& config,
                               std::vector<ParameterInfo> const& parameters) {
   std::vector<double> scales;

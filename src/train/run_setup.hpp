@@ -16,6 +16,7 @@
 #include "gasm/models/recogniser.hpp"
 #include "gasm/store/record_reader.hpp"
 #include "gasm/store/sample_store.hpp"
+#include "gradient_layout.hpp"
 
 namespace gasm {
 
@@ -74,6 +75,11 @@ std::shared_ptr<Recogniser> build_model(Communicator const& world,
                                         RunConfig const& config,
                                         Watchdog& watchdog, int num_classes,
                                         FirstWeights weights);
+
+/// What a training keeps of its forward passes.
+Activations activations_of(TrainConfig const& train);
+
+BucketOptions bucket_options(ParallelConfig const& parallel);
 
 /// The share of optim.lr at which each parameter learns.
 std::vector<double> lr_scales(RunConfig const& config,

@@ -26,7 +26,8 @@ TrainLoop::TrainLoop(TrainParts parts)
       norms_(collect_batch_norms(parts_.model)),
       optimizer_(make_optimizer(parts_.config.optim, parameters_,
                                 lr_scales(parts_.config, parameters_))),
-      sums_(parameters_, norms_),
+      sums_(parts_.world, parameters_, norms_,
+            bucket_options(parts_.config.parallel)),
       collective_(parts_.world.size() > 1 ? make_mpi_collective(parts_.world)
                                           : make_self_collective()),
       checkpoints_(parts_.folder.checkpoints()),
@@ -36,10 +37,7 @@ TrainLoop::TrainLoop(TrainParts parts)
                 classes_hash(parts_.data.train.store->classes())} {
   auto const& train = parts_.config.train;
   state_.loss_scale = first_loss_scale(train.precision == Precision::fp16);
-  parts_.model.set_activations(train.activation_checkpointing ==
-                                       ActivationCheckpointing::blocks
-                                   ? Activations::recomputed
-                                   : Activations::kept);
+  parts_.model.set_activations(activations_of(train));
 }
 
 double TrainLoop::epoch() const {
@@ -96,8 +94,13 @@ TrainOutcome TrainLoop::run(RunLog& log) {
   while (has_steps_left() && !stop_agreed_) {
     auto const plan = plan_.at(state_.step);
     reader.begin_step(state_.step);
-    agree_on_step(caught([&] { run_micro_batches(plan, *batches); }));
-    auto const sums = update(plan, log);
+    sums_.begin_step(plan.num_micro, plan.num_samples(),
+                     state_.loss_scale.value);
+    auto const mine = caught([&] { run_micro_batches(plan, *batches); });
+    if (!mine) sums_.give_up_step();
+    auto const sums = sums_.finish_step();
+    agree_on_step(mine);
+    update(plan, sums, log);
     record(plan, sums, *batches, log);
     bool const is_last = !has_steps_left() || stop_agreed_;
     if (is_last || state_.step % plan_.steps_per_epoch() == 0)
@@ -125,8 +128,6 @@ void TrainLoop::run_micro_batches(StepPlan const& plan,
   fault_point(parts_.world.rank(), "train", state_.step);
   auto const mine =
       rank_range(plan.num_micro, parts_.world.rank(), parts_.world.size());
-  sums_.begin_step(plan.num_micro, plan.num_samples(), mine.begin, mine.size(),
-                   state_.loss_scale.value);
   for (auto index = mine.begin; index < mine.end; ++index) {
     auto const batch = batches.next();
     GASM_ASSERT(batch && batch->step == plan.step && batch->index == index);
@@ -162,20 +163,18 @@ void TrainLoop::agree_on_step(Result<void> const& mine) {
   std::array<float, 3> flags = {mine ? 0.0F : 1.0F,
                                 parts_.stop.requested() || is_end ? 1.0F : 0.0F,
                                 is_time ? 1.0F : 0.0F};
-  // Whoever is early waits here, asleep: its core reads clips ahead.
-  parts_.world.barrier();
   parts_.world.all_reduce_max(std::span<float>(flags));
   if (flags[0] > 0) agree_ok(parts_.world, mine);
   stop_agreed_ = flags[1] > 0;
   save_agreed_ = flags[2] > 0;
 }
 
-StepSums TrainLoop::update(StepPlan const& plan, RunLog& log) {
+void TrainLoop::update(StepPlan const& plan, StepSums const& sums,
+                       RunLog& log) {
   auto const& optim = parts_.config.optim;
-  auto const sums = sums_.finish_step(*collective_);
   auto flat = sums_.flat_gradient();
-  grad_norm_ = gradient_norm(flat);
-  if (skip_overflow(sums)) return sums;
+  grad_norm_ = sums_.norm();
+  if (skip_overflow(sums)) return;
   // The same numbers on all ranks, and so the same decision.
   if (!std::isfinite(sums.loss) || !std::isfinite(grad_norm_)) {
     auto const diverged = error(
@@ -193,7 +192,6 @@ StepSums TrainLoop::update(StepPlan const& plan, RunLog& log) {
   state_.loss_scale = scaled(/*was_finite=*/true);
   if (!norms_.empty()) apply_running_update(norms_, sums_.mean_statistics());
   ++state_.step;
-  return sums;
 }
 
 LossScale TrainLoop::scaled(bool was_finite) const {

@@ -64,7 +64,7 @@ class TrainLoop {
   void run_micro_batch(StepPlan const& plan, MicroBatch const& batch);
   /// Ranks agree on how the step went and on what follows it.
   void agree_on_step(Result<void> const& mine);
-  StepSums update(StepPlan const& plan, RunLog& log);
+  void update(StepPlan const& plan, StepSums const& sums, RunLog& log);
   /// True if the loss scale was too high, and the step leaves all as it was.
   bool skip_overflow(StepSums const& sums);
   LossScale scaled(bool was_finite) const;

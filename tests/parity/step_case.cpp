@@ -16,7 +16,6 @@
 #include "gasm/base/error.hpp"
 #include "gasm/base/file.hpp"
 #include "gasm/ckpt/safetensors.hpp"
-#include "gasm/comm/collective.hpp"
 #include "gasm/config/fusion_spec.hpp"
 #include "gasm/config/load.hpp"
 #include "gasm/config/run_config.hpp"
@@ -74,8 +73,8 @@ TensorMap run_step(torch::nn::Module& model, Forward const& forward,
                     gasm::lr_scales(config, parameters));
   adamw.load_state(inputs);
   auto const norms = gasm::collect_batch_norms(model);
-  gasm::GradientSum sums(parameters, norms);
-  sums.begin_step(kNumMicro, inputs.tensors.at("labels").size(0), 0, kNumMicro,
+  gasm::GradientSum sums(gasm::Communicator::self(), parameters, norms, {});
+  sums.begin_step(kNumMicro, inputs.tensors.at("labels").size(0),
                   /*loss_scale=*/1.0);
   for (std::int64_t i = 0; i < kNumMicro; ++i) {
     auto const batch = take_part(inputs.tensors, i);
@@ -83,9 +82,9 @@ TensorMap run_step(torch::nn::Module& model, Forward const& forward,
         gasm::mixed_loss(forward(batch), batch, config.optim.label_smoothing),
         {.num_clips = batch.size()});
   }
-  auto const result = sums.finish_step(*gasm::make_self_collective());
+  auto const result = sums.finish_step();
   at::Tensor const flat = sums.flat_gradient();
-  double const norm = gasm::gradient_norm(flat);
+  double const norm = sums.norm();
   gasm::clip_gradient(flat, norm, config.optim.clip_norm);
   adamw.step(sums.gradients(), config.optim.lr);
   if (!norms.empty()) gasm::apply_running_update(norms, sums.mean_statistics());

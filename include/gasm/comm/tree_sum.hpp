@@ -64,22 +64,32 @@ class TreeSum {
   void reset(std::int64_t first_leaf, std::int64_t leaf_count) {
     reset({first_leaf, leaf_count});
   }
+  /// The same for a sum over another number of leaves. Throws Error if that
+  /// is below 1, too.
+  void reset(std::int64_t num_leaves, LeafRange range);
 
   /// Adds the next leaf of the range. Throws Error if it is of another size,
   /// or beyond the range.
   void add_leaf(std::span<float const> values);
+  /// The same, but if nothing is there to add it to, the values stay where
+  /// they are until the round has ended, and may be overwritten: no copy.
+  void lend_leaf(std::span<float> values);
 
   std::int64_t num_leaves() const { return num_leaves_; }
   std::size_t num_values() const { return num_values_; }
   LeafRange range() const { return range_; }
-  bool is_complete() const { return num_added_ == range_.count; }
+  std::int64_t num_missing() const { return range_.count - num_added_; }
+  bool is_complete() const { return num_missing() == 0; }
 
   /// The subtrees held; cover_range(range()) once complete.
   std::vector<TreeNode> const& nodes() const { return nodes_; }
   /// The sum of nodes()[i]; whoever reduces may overwrite it.
-  std::span<float> values(std::size_t i);
+  std::span<float> values(std::size_t i) { return values_[i]; }
 
  private:
+  /// False if the leaf was added to its left sibling, and is done with.
+  bool begins_node(std::span<float const> values);
+  void hold(std::span<float> values);
   void join_top();
 
   std::int64_t num_leaves_;
@@ -87,6 +97,7 @@ class TreeSum {
   LeafRange range_;
   std::int64_t num_added_ = 0;
   std::vector<TreeNode> nodes_;
+  std::vector<std::span<float>> values_;  ///< of nodes_
   std::vector<std::unique_ptr<float[]>> buffers_;
 };
 

@@ -21,6 +21,7 @@ constexpr auto choices(Compression) {
 
 struct ParallelConfig {
   Backend backend = Backend::automatic;
+  double first_bucket_mb = 1;
   double bucket_mb = 25;
   Compression compress = Compression::none;
   bool zero1 = false;
@@ -29,10 +30,14 @@ struct ParallelConfig {
   template <class Visitor, class Self>
   static void visit(Visitor& v, Self& self) {
     v.field("backend", self.backend, "What carries the collectives.");
+    v.field("first_bucket_mb", self.first_bucket_mb,
+            "Megabytes of the first bucket: small, so that the exchange begins "
+            "early.",
+            between(0.001, 4096));
     v.field("bucket_mb", self.bucket_mb,
-            "Gradients are reduced in buckets of so many megabytes (nccl; mpi "
-            "sums them in one piece).",
-            between(0.001, 65536));
+            "Gradients are exchanged in buckets of so many megabytes, each as "
+            "soon as backward has completed it.",
+            between(0.001, 4096));
     v.field("compress", self.compress,
             "Number format of gradients in transit.");
     v.field("zero1", self.zero1, "Shard the optimiser's state over the ranks.");

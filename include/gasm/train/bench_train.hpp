@@ -24,9 +24,10 @@ struct BenchTrainResult {
   double step_s = 0;
   double forward_s = 0;  ///< and loss
   double backward_s = 0;
-  double comm_s = 0;       ///< the exchange of gradients, with the wait in it
+  double wait_s = 0;       ///< for the end of the exchange, after backward
   double optimizer_s = 0;  ///< clipping and update
-  /// Share of the exchange that went on during backward.
+  double comm_s = 0;       ///< gradients were under way, backward or not
+  /// Share of that during which backward went on, of the rank that hid least.
   double comm_hidden = 0;
   std::int64_t num_parameters = 0;  ///< that learn
   int num_ranks = 1;

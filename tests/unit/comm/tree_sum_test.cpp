@@ -66,6 +66,28 @@ TEST(TreeSum, EqualsTheRecursionBitForBit) {
   }
 }
 
+TEST(TreeSum, TakesLentLeavesWithoutCopies) {
+  std::size_t const num_values = 100;
+  TreeSum sum(1, num_values);
+  for (std::int64_t num_leaves = 1; num_leaves <= 9; ++num_leaves)
+    for (std::int64_t lent = 0; lent < num_leaves; ++lent) {
+      sum.reset(num_leaves, {0, num_leaves});
+      auto mine = make_leaf(num_leaves, lent, num_values);
+      for (std::int64_t i = 0; i < num_leaves; ++i) {
+        if (i == lent)
+          sum.lend_leaf(mine);
+        else
+          sum.add_leaf(make_leaf(num_leaves, i, num_values));
+      }
+      ASSERT_TRUE(same_bits(sum.values(0),
+                            reference_sum(num_leaves, num_leaves, num_values)))
+          << num_leaves << " leaves, lent: " << lent;
+      if (lent == 0) {
+        EXPECT_EQ(sum.values(0).data(), mine.data());
+      }
+    }
+}
+
 TEST(TreeSum, ReferenceDependsOnTheOrder) {
   // The values must be able to show a wrong order of additions.
   std::int64_t const num_leaves = 17;
@@ -94,6 +116,8 @@ TEST(TreeSum, RefusesBadInput) {
   EXPECT_THROW(sum.reset(-1, 1), Error);
   EXPECT_THROW(sum.reset(3, 2), Error);
   EXPECT_THROW(sum.reset(0, -1), Error);
+  EXPECT_THROW(sum.reset(0, LeafRange{0, 0}), Error);
+  EXPECT_THROW(sum.reset(2, LeafRange{0, 3}), Error);
   sum.reset(0, 1);
   EXPECT_THROW(sum.add_leaf(std::vector<float>(3)), Error);
   sum.add_leaf(std::vector<float>(2));

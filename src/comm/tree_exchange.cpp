@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gasm/comm/tree_exchange.hpp"
+
+#include <mpi.h>
+
+#include <algorithm>
+#include <limits>
+#include <vector>
+
+#include "gasm/base/clock.hpp"
+#include "gasm/base/error.hpp"
+#include "gasm/comm/collective_log.hpp"
+#include "gasm/comm/native.hpp"
+#include "tree_layout.hpp"
+#include "wait_asleep.hpp"
+
+namespace gasm {
+namespace {
+
+constexpr int kMaxChannel = 16000;
+
+bool have_ended(std::vector<MPI_Request>& requests) {
+  if (requests.empty()) return true;
+  int ended = 0;
+  check_mpi(MPI_Testall(static_cast<int>(requests.size()), requests.data(),
+                        &ended, MPI_STATUSES_IGNORE),
+            "tree exchange");
+  if (ended == 0) return false;
+  requests.clear();
+  return true;
+}
+
+}  // namespace
+
+ValueRange owned_values(std::size_t num_values, int rank, int num_ranks) {
+  std::size_t const num_blocks = (num_values + kOwnedBlock - 1) / kOwnedBlock;
+  auto const border = [&](int r) {
+    return std::min(num_values, num_blocks * static_cast<std::size_t>(r) /
+                                    static_cast<std::size_t>(num_ranks) *
+                                    kOwnedBlock);
+  };
+  std::size_t const begin = border(rank);
+  return {begin, border(rank + 1) - begin};
+}
+
+struct TreeExchange::Impl {
+  enum class Stage { done, gathering, sharing };
+
+  Communicator const& comm;
+  int gather_tag;
+  int share_tag;
+  Stage stage = Stage::done;
+  ExchangeTime time = {};
+  TreeSum* sum = nullptr;
+  std::span<float> out = {};
+  SumFor whom = SumFor::all;
+  std::int64_t num_leaves = 0;  ///< of `layout`
+  TreeLayout layout = {};
+  std::vector<float> received = {};
+  std::vector<float*> node_values = {};
+  std::vector<MPI_Request> receives = {};
+  std::vector<MPI_Request> sends = {};
+
+  ValueRange owned(int rank) const {
+    return owned_values(out.size(), rank, comm.size());
+  }
+  void check(TreeSum const& posted, std::span<float> into) const;
+  void lay_out();
+  void receive(float* into, std::size_t count, int from, int tag);
+  void send(float const* values, std::size_t count, int to, int tag);
+  void gather();
+  void add_and_share();
+  template <class Body>
+  void for_each_peer(Body body) const;
+};
+
+/// Each rank starts with its neighbour, so that not all send to one.
+template <class Body>
+void TreeExchange::Impl::for_each_peer(Body body) const {
+  for (int hop = 1; hop < comm.size(); ++hop)
+    body((comm.rank() + hop) % comm.size());
+}
+
+void TreeExchange::Impl::check(TreeSum const& posted,
+                               std::span<float> into) const {
+  if (stage != Stage::done) throw error("an exchange is posted twice");
+  if (!posted.is_complete() || into.size() != posted.num_values())
+    throw error(
+        "an exchange of {} values is posted with {} of {} leaves missing, or "
+        "into an array of {}",
+        posted.num_values(), posted.num_missing(), posted.range().count,
+        into.size());
+  auto const even =
+      even_leaf_range(posted.num_leaves(), comm.rank(), comm.size());
+  if (posted.range() != even)
+    throw error("rank {} adds {} leaves from {} on (its share is {} from {})",
+                comm.rank(), posted.range().count, posted.range().first,
+                even.count, even.first);
+  if (posted.num_values() >
+      static_cast<std::size_t>(std::numeric_limits<int>::max()))
+    throw error("an exchange of {} values (at most {})", posted.num_values(),
+                std::numeric_limits<int>::max());
+}
+
+void TreeExchange::Impl::lay_out() {
+  if (num_leaves == sum->num_leaves()) return;
+  num_leaves = sum->num_leaves();
+  std::vector<LeafRange> ranges;
+  for (int rank = 0; rank < comm.size(); ++rank)
+    ranges.push_back(even_leaf_range(num_leaves, rank, comm.size()));
+  layout = lay_out_tree(num_leaves, ranges);
+}
+
+void TreeExchange::Impl::receive(float* into, std::size_t count, int from,
+                                 int tag) {
+  if (count == 0) return;
+  check_mpi(MPI_Irecv(into, static_cast<int>(count), MPI_FLOAT, from, tag,
+                      native_handle(comm), &receives.emplace_back()),
+            "tree exchange");
+}
+
+void TreeExchange::Impl::send(float const* values, std::size_t count, int to,
+                              int tag) {
+  if (count == 0) return;
+  check_mpi(MPI_Isend(values, static_cast<int>(count), MPI_FLOAT, to, tag,
+                      native_handle(comm), &sends.emplace_back()),
+            "tree exchange");
+}
+
+void TreeExchange::Impl::gather() {
+  ValueRange const mine = owned(comm.rank());
+  auto const num_own = layout.num_of(comm.rank());
+  received.resize((layout.num_nodes() - num_own) * mine.size);
+  node_values.resize(layout.num_nodes());
+  float* into = received.data();
+  for (int from = 0; from < comm.size(); ++from) {
+    for (std::size_t i = 0; i < layout.num_of(from); ++i) {
+      auto const node =
+          layout.first_of_rank[static_cast<std::size_t>(from)] + i;
+      if (from == comm.rank()) {
+        node_values[node] = sum->values(i).data() + mine.begin;
+        continue;
+      }
+      node_values[node] = into;
+      receive(into, mine.size, from, gather_tag);
+      into += mine.size;
+    }
+  }
+  for_each_peer([&](int to) {
+    ValueRange const theirs = owned(to);
+    for (std::size_t i = 0; i < num_own; ++i)
+      send(sum->values(i).data() + theirs.begin, theirs.size, to, gather_tag);
+  });
+}
+
+void TreeExchange::Impl::add_and_share() {
+  ValueRange const mine = owned(comm.rank());
+  add_along_tree(layout, node_values, out.subspan(mine.begin, mine.size));
+  if (whom == SumFor::owner) return;
+  for_each_peer([&](int peer) {
+    ValueRange const theirs = owned(peer);
+    receive(out.data() + theirs.begin, theirs.size, peer, share_tag);
+    send(out.data() + mine.begin, mine.size, peer, share_tag);
+  });
+}
+
+TreeExchange::TreeExchange(Communicator const& comm, int channel)
+    : impl_(std::make_unique<Impl>(Impl{.comm = comm,
+                                        .gather_tag = 2 * channel,
+                                        .share_tag = 2 * channel + 1})) {
+  if (channel < 0 || channel > kMaxChannel)
+    throw error("channel {} (0 to {}). Try larger buckets", channel,
+                kMaxChannel);
+}
+
+TreeExchange::~TreeExchange() = default;
+TreeExchange::TreeExchange(TreeExchange&&) noexcept = default;
+TreeExchange& TreeExchange::operator=(TreeExchange&&) noexcept = default;
+
+void TreeExchange::post(TreeSum& sum, std::span<float> out, SumFor whom) {
+  impl_->check(sum, out);
+  impl_->sum = &sum;
+  impl_->out = out;
+  impl_->whom = whom;
+  impl_->time = {.posted_s = monotonic_s()};
+  impl_->lay_out();
+  impl_->gather();
+  impl_->stage = Impl::Stage::gathering;
+}
+
+bool TreeExchange::advance() {
+  if (impl_->stage == Impl::Stage::gathering && have_ended(impl_->receives)) {
+    impl_->add_and_share();
+    impl_->stage = Impl::Stage::sharing;
+  }
+  if (impl_->stage == Impl::Stage::sharing && have_ended(impl_->receives) &&
+      have_ended(impl_->sends)) {
+    impl_->stage = Impl::Stage::done;
+    impl_->time.done_s = monotonic_s();
+  }
+  return is_done();
+}
+
+bool TreeExchange::is_done() const { return impl_->stage == Impl::Stage::done; }
+
+ExchangeTime TreeExchange::time() const { return impl_->time; }
+
+void wait_for(std::span<TreeExchange> exchanges) {
+  CollectiveScope scope("tree_exchange", 0);
+  wait_asleep([&] {
+    bool are_done = true;
+    for (auto& exchange : exchanges) are_done = exchange.advance() && are_done;
+    return are_done;
+  });
+}
+
+}  // namespace gasm

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gradient_arena.hpp"
+
+#include <utility>
+
+namespace gasm {
+namespace {
+
+at::Tensor view_of(at::Tensor const& flat, std::size_t offset,
+                   at::Tensor const& like) {
+  return flat.narrow(0, static_cast<std::int64_t>(offset), like.numel())
+      .view(like.sizes());
+}
+
+}  // namespace
+
+GradientArena::GradientArena(Communicator const& comm, GradientLayout layout)
+    : comm_(&comm),
+      layout_(std::move(layout)),
+      leaf_(at::zeros(static_cast<std::int64_t>(layout_.num_values))),
+      total_(at::zeros(static_cast<std::int64_t>(layout_.num_values))) {
+  for (std::size_t i = 0; i < layout_.num_exchanges(); ++i) {
+    sums_.emplace_back(1, layout_.exchange(i).size);
+    exchanges_.emplace_back(comm, static_cast<int>(i));
+  }
+}
+
+at::Tensor GradientArena::leaf_of(std::size_t i, at::Tensor const& like) const {
+  return view_of(leaf_, layout_.offset_of[i], like);
+}
+
+at::Tensor GradientArena::total_of(std::size_t i,
+                                   at::Tensor const& like) const {
+  return view_of(total_, layout_.offset_of[i], like);
+}
+
+std::span<float> GradientArena::piece(at::Tensor const& flat,
+                                      std::size_t i) const {
+  auto const range = layout_.exchange(i);
+  return {flat.data_ptr<float>() + range.begin, range.size};
+}
+
+void GradientArena::begin_step(std::int64_t num_leaves) {
+  auto const mine = even_leaf_range(num_leaves, comm_->rank(), comm_->size());
+  for (std::size_t i = 0; i < sums_.size(); ++i) {
+    sums_[i].reset(num_leaves, mine);
+    if (sums_[i].is_complete()) post(i);
+  }
+}
+
+void GradientArena::add(std::size_t i) {
+  auto const values = piece(leaf_, i);
+  if (sums_[i].num_missing() > 1) {
+    sums_[i].add_leaf(values);
+    return;
+  }
+  // Nothing is written to the leaf after the last of them.
+  sums_[i].lend_leaf(values);
+  post(i);
+}
+
+void GradientArena::post(std::size_t i) {
+  exchanges_[i].post(sums_[i], piece(total_, i), SumFor::all);
+}
+
+void GradientArena::advance() {
+  for (auto& exchange : exchanges_) exchange.advance();
+}
+
+void GradientArena::give_up() {
+  for (std::size_t i = 0; i < sums_.size(); ++i)
+    while (!sums_[i].is_complete()) add(i);
+}
+
+void GradientArena::wait() { wait_for(exchanges_); }
+
+std::vector<ExchangeTime> GradientArena::times() const {
+  std::vector<ExchangeTime> times;
+  for (auto const& exchange : exchanges_) times.push_back(exchange.time());
+  return times;
+}
+
+}  // namespace gasm

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "gasm/comm/tree_exchange.hpp"
+#include "gasm/comm/tree_sum.hpp"
+#include "gradient_layout.hpp"
+
+namespace gasm {
+
+/// The memory of a step's gradients, and their sum over micro-batches and
+/// ranks. A micro-batch fills leaf(), piece by piece; a piece (a bucket, or
+/// the tail) is added to the sum of its own, and exchanged with the other
+/// ranks as soon as this rank's last micro-batch has added it.
+class GradientArena {
+ public:
+  /// `comm` must outlive it, and carry no other messages. Not collective.
+  GradientArena(Communicator const& comm, GradientLayout layout);
+
+  GradientLayout const& layout() const { return layout_; }
+  at::Tensor const& leaf() const { return leaf_; }    ///< [num_values]
+  at::Tensor const& total() const { return total_; }  ///< the same, summed
+  /// The gradient of parameter i, which has the shape of `like`.
+  at::Tensor leaf_of(std::size_t i, at::Tensor const& like) const;
+  at::Tensor total_of(std::size_t i, at::Tensor const& like) const;
+
+  /// Begins a step of `num_leaves` micro-batches on all ranks, of which this
+  /// rank adds its even_leaf_range. Collective, as are those below, in the
+  /// sense of TreeExchange: none but wait() waits.
+  void begin_step(std::int64_t num_leaves);
+  /// This micro-batch's values of exchange i (bucket, or tail) are complete.
+  void add(std::size_t i);
+  /// Moves what is under way.
+  void advance();
+  /// This rank cannot add its part: whatever the leaf holds takes its place,
+  /// so that no rank waits for it. The sums are worthless: agree on that.
+  void give_up();
+  /// Until total() holds the sums of all exchanges.
+  void wait();
+
+  /// By exchange, of the step that wait() ended.
+  std::vector<ExchangeTime> times() const;
+
+ private:
+  std::span<float> piece(at::Tensor const& flat, std::size_t i) const;
+  void post(std::size_t i);
+
+  Communicator const* comm_;
+  GradientLayout layout_;
+  at::Tensor leaf_;
+  at::Tensor total_;
+  std::vector<TreeSum> sums_;
+  std::vector<TreeExchange> exchanges_;
+};
+
+}  // namespace gasm

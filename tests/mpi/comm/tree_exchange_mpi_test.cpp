@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gasm/comm/tree_exchange.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "gasm/base/error.hpp"
+#include "support/mpi_main.hpp"
+#include "support/tree_reference.hpp"
+
+namespace gasm {
+namespace {
+
+LeafRange my_range(std::int64_t num_leaves) {
+  return even_leaf_range(num_leaves, test_world().rank(), test_world().size());
+}
+
+void fill(TreeSum& sum, std::int64_t num_leaves, std::int64_t seed) {
+  auto const range = my_range(num_leaves);
+  sum.reset(num_leaves, range);
+  for (std::int64_t i = 0; i < range.count; ++i)
+    sum.add_leaf(make_leaf(seed, range.first + i, sum.num_values()));
+}
+
+TEST(OwnedValues, ArePartsOfWholeBlocksThatFollowEachOther) {
+  for (std::size_t num_values : {0u, 1u, 512u, 513u, 100000u})
+    for (int num_ranks = 1; num_ranks <= 7; ++num_ranks) {
+      std::size_t next = 0;
+      for (int rank = 0; rank < num_ranks; ++rank) {
+        auto const owned = owned_values(num_values, rank, num_ranks);
+        EXPECT_EQ(owned.begin, next);
+        next += owned.size;
+        if (rank + 1 < num_ranks && owned.size > 0) {
+          EXPECT_EQ(next % kOwnedBlock,
+                    next == num_values ? next % kOwnedBlock : 0u);
+        }
+      }
+      EXPECT_EQ(next, num_values);
+    }
+}
+
+TEST(TreeExchange, IsBitwiseTheRecursion) {
+  auto const comm = test_world().duplicate();
+  for (std::size_t num_values : {0u, 1u, 511u, 5003u}) {
+    TreeExchange exchange(comm, 3);
+    TreeSum sum(1, num_values);
+    for (std::int64_t num_leaves = 1; num_leaves <= 9; ++num_leaves) {
+      fill(sum, num_leaves, 7);
+      std::vector<float> out(num_values, -1.0F);
+      exchange.post(sum, out, SumFor::all);
+      wait_for({&exchange, 1});
+      ASSERT_TRUE(same_bits(out, reference_sum(num_leaves, 7, num_values)))
+          << num_leaves << " leaves, " << num_values << " values";
+    }
+  }
+}
+
+TEST(TreeExchange, GivesOwnersTheirPartAndLeavesTheRest) {
+  auto const comm = test_world().duplicate();
+  std::size_t const num_values = 4000;
+  TreeExchange exchange(comm, 0);
+  TreeSum sum(1, num_values);
+  fill(sum, 6, 8);
+  std::vector<float> out(num_values, -1.0F);
+  exchange.post(sum, out, SumFor::owner);
+  wait_for({&exchange, 1});
+  auto expected = reference_sum(6, 8, num_values);
+  auto const mine = owned_values(num_values, comm.rank(), comm.size());
+  for (std::size_t i = 0; i < num_values; ++i)
+    if (i < mine.begin || i >= mine.begin + mine.size) expected[i] = -1.0F;
+  EXPECT_TRUE(same_bits(out, expected));
+}
+
+/// Channels may be posted in another order on each rank, while others are
+/// under way.
+TEST(TreeExchange, ChannelsDoNotMeet) {
+  auto const comm = test_world().duplicate();
+  int const num_channels = 5;
+  std::size_t const num_values = 70001;
+  std::vector<TreeExchange> exchanges;
+  std::vector<TreeSum> sums;
+  std::vector<std::vector<float>> outs(num_channels,
+                                       std::vector<float>(num_values));
+  for (int channel = 0; channel < num_channels; ++channel) {
+    exchanges.emplace_back(comm, channel);
+    sums.emplace_back(1, num_values);
+  }
+  for (int round = 0; round < 3; ++round) {
+    for (int i = 0; i < num_channels; ++i) {
+      auto const c = static_cast<std::size_t>((i + comm.rank()) % num_channels);
+      fill(sums[c], 4, 100 * round + static_cast<std::int64_t>(c));
+      exchanges[c].post(sums[c], outs[c], SumFor::all);
+      for (auto& exchange : exchanges) exchange.advance();
+    }
+    wait_for(exchanges);
+    for (std::size_t c = 0; c < num_channels; ++c)
+      ASSERT_TRUE(same_bits(
+          outs[c], reference_sum(4, 100 * round + static_cast<std::int64_t>(c),
+                                 num_values)))
+          << "channel " << c << ", round " << round;
+  }
+}
+
+TEST(TreeExchange, RefusesWhatIsNotReady) {
+  auto const comm = test_world().duplicate();
+  EXPECT_THROW(TreeExchange(comm, -1), Error);
+  EXPECT_THROW(TreeExchange(comm, 16001), Error);
+  TreeExchange exchange(comm, 0);
+  std::vector<float> out(4);
+  TreeSum sum(comm.size(), 4);
+  sum.reset({comm.rank(), 1});
+  EXPECT_THROW(exchange.post(sum, out, SumFor::all), Error);  // no leaf yet
+  sum.add_leaf(out);
+  EXPECT_THROW(exchange.post(sum, std::span(out).first(3), SumFor::all), Error);
+  TreeSum of_others(comm.size() + 1, 4);  // the last rank adds two
+  of_others.reset({0, 0});
+  EXPECT_THROW(exchange.post(of_others, out, SumFor::all), Error);
+  exchange.post(sum, out, SumFor::all);
+  EXPECT_THROW(exchange.post(sum, out, SumFor::all), Error);
+  wait_for({&exchange, 1});
+}
+
+}  // namespace
+}  // namespace gasm
