@@ -64,12 +64,13 @@ struct TreeExchange::Impl {
   ValueRange owned(int rank) const {
     return owned_values(out.size(), rank, comm.size());
   }
+  void begin(std::span<float> values);
   void check(TreeSum const& posted, std::span<float> into) const;
   void lay_out();
   void receive(float* into, std::size_t count, int from, int tag);
   void send(float const* values, std::size_t count, int to, int tag);
   void gather();
-  void add_and_share();
+  void share();
   template <class Body>
   void for_each_peer(Body body) const;
 };
@@ -81,9 +82,18 @@ void TreeExchange::Impl::for_each_peer(Body body) const {
     body((comm.rank() + hop) % comm.size());
 }
 
+void TreeExchange::Impl::begin(std::span<float> values) {
+  if (stage != Stage::done) throw error("an exchange is posted twice");
+  constexpr auto most =
+      static_cast<std::size_t>(std::numeric_limits<int>::max());
+  if (values.size() > most)
+    throw error("an exchange of {} values (at most {})", values.size(), most);
+  out = values;
+  time = {.posted_s = monotonic_s()};
+}
+
 void TreeExchange::Impl::check(TreeSum const& posted,
                                std::span<float> into) const {
-  if (stage != Stage::done) throw error("an exchange is posted twice");
   if (!posted.is_complete() || into.size() != posted.num_values())
     throw error(
         "an exchange of {} values is posted with {} of {} leaves missing, or "
@@ -96,10 +106,6 @@ void TreeExchange::Impl::check(TreeSum const& posted,
     throw error("rank {} adds {} leaves from {} on (its share is {} from {})",
                 comm.rank(), posted.range().count, posted.range().first,
                 even.count, even.first);
-  if (posted.num_values() >
-      static_cast<std::size_t>(std::numeric_limits<int>::max()))
-    throw error("an exchange of {} values (at most {})", posted.num_values(),
-                std::numeric_limits<int>::max());
 }
 
 void TreeExchange::Impl::lay_out() {
@@ -153,10 +159,8 @@ void TreeExchange::Impl::gather() {
   });
 }
 
-void TreeExchange::Impl::add_and_share() {
+void TreeExchange::Impl::share() {
   ValueRange const mine = owned(comm.rank());
-  add_along_tree(layout, node_values, out.subspan(mine.begin, mine.size));
-  if (whom == SumFor::owner) return;
   for_each_peer([&](int peer) {
     ValueRange const theirs = owned(peer);
     receive(out.data() + theirs.begin, theirs.size, peer, share_tag);
@@ -179,18 +183,26 @@ TreeExchange& TreeExchange::operator=(TreeExchange&&) noexcept = default;
 
 void TreeExchange::post(TreeSum& sum, std::span<float> out, SumFor whom) {
   impl_->check(sum, out);
+  impl_->begin(out);
   impl_->sum = &sum;
-  impl_->out = out;
   impl_->whom = whom;
-  impl_->time = {.posted_s = monotonic_s()};
   impl_->lay_out();
   impl_->gather();
   impl_->stage = Impl::Stage::gathering;
 }
 
+void TreeExchange::post_share(std::span<float> values) {
+  impl_->begin(values);
+  impl_->share();
+  impl_->stage = Impl::Stage::sharing;
+}
+
 bool TreeExchange::advance() {
   if (impl_->stage == Impl::Stage::gathering && have_ended(impl_->receives)) {
-    impl_->add_and_share();
+    ValueRange const mine = impl_->owned(impl_->comm.rank());
+    add_along_tree(impl_->layout, impl_->node_values,
+                   impl_->out.subspan(mine.begin, mine.size));
+    if (impl_->whom == SumFor::all) impl_->share();
     impl_->stage = Impl::Stage::sharing;
   }
   if (impl_->stage == Impl::Stage::sharing && have_ended(impl_->receives) &&

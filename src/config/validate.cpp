@@ -358,7 +358,6 @@ void check_available(RunConfig const& config, Locate const& locate) {
          "auto or mpi");
   refuse(config.parallel.compress != Compression::none, "parallel.compress",
          to_word(config.parallel.compress), "none");
-  refuse(config.parallel.zero1, "parallel.zero1", "true", "false");
 }
 
 Locate after_name(std::string const& name) {

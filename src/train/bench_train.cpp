@@ -49,8 +49,6 @@ struct Subject {
                               Backbones::absent)),
         parameters(parameter_groups(*model)),
         norms(collect_batch_norms(*model)),
-        optimizer(make_optimizer(config.optim, parameters,
-                                 lr_scales(config, parameters))),
         batch(stored_batch(config, batch_size, rank)) {
     model->set_activations(activations_of(config.train));
     model->train();
@@ -59,13 +57,12 @@ struct Subject {
   std::shared_ptr<Recogniser> model;
   std::vector<ParameterInfo> parameters;
   std::vector<BatchNorm*> norms;
-  std::unique_ptr<Optimizer> optimizer;
   MicroBatch batch;
 };
 
 /// One micro-batch a rank, as TrainLoop runs it.
 void run_step(RunConfig const& config, int num_ranks, Subject& subject,
-              GradientSum& sums, StepTimes& times) {
+              GradientSum& sums, Optimizer& optimizer, StepTimes& times) {
   double const start_s = monotonic_s();
   auto const& batch = subject.batch;
   sums.begin_step(num_ranks, num_ranks * batch.size(), /*loss_scale=*/1.0);
@@ -79,7 +76,7 @@ void run_step(RunConfig const& config, int num_ranks, Subject& subject,
   double const wait_s = monotonic_s();
   auto const flat = sums.flat_gradient();
   clip_gradient(flat, sums.norm(), config.optim.clip_norm);
-  subject.optimizer->step(sums.gradients(), config.optim.lr);
+  optimizer.step(sums.gradients(), config.optim.lr);
   if (!subject.norms.empty())
     apply_running_update(subject.norms, sums.mean_statistics());
   double const end_s = monotonic_s();
@@ -112,13 +109,14 @@ BenchTrainResult bench_train(Communicator const& world, RunConfig const& config,
     return Subject(config, options.batch, world.rank());
   });
   GradientSum sums(world, subject.parameters, subject.norms,
-                   bucket_options(config.parallel));
+                   gradient_sum_options(config.parallel));
+  auto const optimizer = training_optimizer(config, subject.parameters, sums);
   auto const run = [&](char const* what, int num_steps) {
     StepTimes times;
     for (int i = 0; i < num_steps; ++i) {
       if (options.on_progress)
         options.on_progress(fmt::format("{} {} of {}", what, i + 1, num_steps));
-      run_step(config, world.size(), subject, sums, times);
+      run_step(config, world.size(), subject, sums, *optimizer, times);
     }
     return times;
   };

@@ -3,14 +3,19 @@
 
 #include <torch/torch.h>
 
+#include "gasm/comm/tree_exchange.hpp"
+
 namespace gasm {
 
-double gradient_norm(at::Tensor const& blocks, at::Tensor const& order) {
-  return at::linalg_vector_norm(blocks, 2, at::IntArrayRef{1})
-      .to(at::kDouble)
-      .index_select(0, order)
-      .norm()
-      .item<double>();
+at::Tensor block_norms(at::Tensor const& flat) {
+  return at::linalg_vector_norm(
+             flat.view({-1, static_cast<std::int64_t>(kOwnedBlock)}), 2,
+             at::IntArrayRef{1})
+      .to(at::kDouble);
+}
+
+double norm_of_blocks(at::Tensor const& norms, at::Tensor const& order) {
+  return norms.index_select(0, order).norm().item<double>();
 }
 
 void clip_gradient(at::Tensor const& flat, double norm, double clip_norm) {

@@ -5,10 +5,14 @@
 
 namespace gasm {
 
-/// Length of a gradient in `blocks` [N, values], of which those in `order`
-/// ([M] of int64) are counted, in that order. In blocks, as one sum of millions
-/// of fp32 squares is off by parts in ten thousand; those are summed in fp64.
-double gradient_norm(at::Tensor const& blocks, at::Tensor const& order);
+/// The lengths, in fp64, of the blocks of kOwnedBlock values that `flat` (a
+/// whole number of them) consists of: [N].
+at::Tensor block_norms(at::Tensor const& flat);
+
+/// The length of the vector whose blocks are those of `norms` ([N], fp64) that
+/// `order` ([M], int64) names, summed in that order. In blocks, as one sum of
+/// millions of fp32 squares is off by parts in ten thousand.
+double norm_of_blocks(at::Tensor const& norms, at::Tensor const& order);
 
 /// Scales a gradient of that norm down to `clip_norm`, in place, if it is
 /// longer (as torch.nn.utils.clip_grad_norm_); 0: never.

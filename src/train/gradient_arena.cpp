@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gradient_arena.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace gasm {
@@ -14,9 +15,11 @@ at::Tensor view_of(at::Tensor const& flat, std::size_t offset,
 
 }  // namespace
 
-GradientArena::GradientArena(Communicator const& comm, GradientLayout layout)
+GradientArena::GradientArena(Communicator const& comm, GradientLayout layout,
+                             SumFor whom)
     : comm_(&comm),
       layout_(std::move(layout)),
+      whom_(whom),
       leaf_(at::zeros(static_cast<std::int64_t>(layout_.num_values))),
       total_(at::zeros(static_cast<std::int64_t>(layout_.num_values))) {
   for (std::size_t i = 0; i < layout_.num_exchanges(); ++i) {
@@ -60,7 +63,8 @@ void GradientArena::add(std::size_t i) {
 }
 
 void GradientArena::post(std::size_t i) {
-  exchanges_[i].post(sums_[i], piece(total_, i), SumFor::all);
+  bool const is_tail = i == layout_.buckets.size();
+  exchanges_[i].post(sums_[i], piece(total_, i), is_tail ? SumFor::all : whom_);
 }
 
 void GradientArena::advance() {
@@ -73,6 +77,25 @@ void GradientArena::give_up() {
 }
 
 void GradientArena::wait() { wait_for(exchanges_); }
+
+std::vector<ValueRange> GradientArena::owned() const {
+  std::vector<ValueRange> owned;
+  for (std::size_t i = 0; i < layout_.num_exchanges(); ++i) {
+    auto const all = layout_.exchange(i);
+    auto range = owned_values(all.size, comm_->rank(), comm_->size());
+    range.begin += all.begin;
+    auto const end =
+        std::min(range.begin + range.size, layout_.num_gradient_values);
+    if (range.begin < end) owned.push_back({range.begin, end - range.begin});
+  }
+  return owned;
+}
+
+void GradientArena::share(at::Tensor const& flat) {
+  for (std::size_t i = 0; i < exchanges_.size(); ++i)
+    exchanges_[i].post_share(piece(flat, i));
+  wait_for(exchanges_);
+}
 
 std::vector<ExchangeTime> GradientArena::times() const {
   std::vector<ExchangeTime> times;

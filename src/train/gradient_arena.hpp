@@ -19,8 +19,9 @@ namespace gasm {
 /// ranks as soon as this rank's last micro-batch has added it.
 class GradientArena {
  public:
-  /// `comm` must outlive it, and carry no other messages. Not collective.
-  GradientArena(Communicator const& comm, GradientLayout layout);
+  /// `comm` must outlive it, and carry no other messages. `whom`: who needs
+  /// the sums of buckets; the tail's all ranks get. Not collective.
+  GradientArena(Communicator const& comm, GradientLayout layout, SumFor whom);
 
   GradientLayout const& layout() const { return layout_; }
   at::Tensor const& leaf() const { return leaf_; }    ///< [num_values]
@@ -43,6 +44,12 @@ class GradientArena {
   /// Until total() holds the sums of all exchanges.
   void wait();
 
+  /// The ranges of total() in which this rank has the sums of gradients when
+  /// buckets are summed for their owners, by exchange.
+  std::vector<ValueRange> owned() const;
+  /// Each rank's owned() values of `flat` [num_values], to all. Waits.
+  void share(at::Tensor const& flat);
+
   /// By exchange, of the step that wait() ended.
   std::vector<ExchangeTime> times() const;
 
@@ -52,6 +59,7 @@ class GradientArena {
 
   Communicator const* comm_;
   GradientLayout layout_;
+  SumFor whom_;
   at::Tensor leaf_;
   at::Tensor total_;
   std::vector<TreeSum> sums_;

@@ -46,7 +46,7 @@ void require_equal_parameters(Communicator const& world,
 GradientSum::GradientSum(Communicator const& world,
                          std::vector<ParameterInfo> const& parameters,
                          std::vector<BatchNorm*> norms,
-                         BucketOptions const& options)
+                         GradientSumOptions const& options)
     : world_(world.duplicate()),
       options_(options),
       norms_(std::move(norms)),
@@ -57,7 +57,8 @@ GradientSum::GradientSum(Communicator const& world,
     names_.push_back(info.name);
     parameters_.push_back(info.parameter);
   }
-  use(lay_out_gradients(sizes(), {}, num_more(), options_));
+  use(lay_out_gradients(sizes(), {}, num_more(), options_.buckets),
+      SumFor::all);
   hooks_.emplace(parameters_, [this](std::size_t i) { on_ready(i); });
 }
 
@@ -74,8 +75,8 @@ std::size_t GradientSum::num_more() const {
   return static_cast<std::size_t>(num_statistics_) + kNumCounts;
 }
 
-void GradientSum::use(GradientLayout layout) {
-  arena_ = std::make_unique<GradientArena>(world_, std::move(layout));
+void GradientSum::use(GradientLayout layout, SumFor whom) {
+  arena_ = std::make_unique<GradientArena>(world_, std::move(layout), whom);
   blocks_by_parameter_ =
       torch::tensor(arena_->layout().blocks_by_parameter, at::kLong);
   gradients_.clear();
@@ -182,7 +183,8 @@ void GradientSum::order_by_readiness() {
   if (!order) return;
   is_ordered_ = true;
   auto const old = std::move(arena_);
-  use(lay_out_gradients(sizes(), order->once(), num_more(), options_));
+  use(lay_out_gradients(sizes(), order->once(), num_more(), options_.buckets),
+      options_.whom);
   for (std::size_t i = 0; i < parameters_.size(); ++i)
     gradients_[i].copy_(old->total_of(i, parameters_[i]));
   auto const rest = static_cast<std::int64_t>(num_more());
@@ -201,8 +203,20 @@ at::Tensor GradientSum::flat_gradient() const {
 }
 
 double GradientSum::norm() const {
-  return gradient_norm(flat_gradient().view({-1, kOwnedBlock}),
-                       blocks_by_parameter_);
+  auto const flat = flat_gradient();
+  if (options_.whom == SumFor::all)
+    return norm_of_blocks(block_norms(flat), blocks_by_parameter_);
+  // A sum with zeros changes no bit.
+  auto norms = at::zeros(flat.numel() / kOwnedBlock, at::kDouble);
+  for (auto const& range : owned()) {
+    auto const begin = static_cast<std::int64_t>(range.begin);
+    auto const size = static_cast<std::int64_t>(range.size);
+    norms.narrow(0, begin / kOwnedBlock, size / kOwnedBlock)
+        .copy_(block_norms(flat.narrow(0, begin, size)));
+  }
+  world_.all_reduce_sum(std::span(norms.data_ptr<double>(),
+                                  static_cast<std::size_t>(norms.numel())));
+  return norm_of_blocks(norms, blocks_by_parameter_);
 }
 
 at::Tensor GradientSum::mean_statistics() const {

@@ -32,6 +32,13 @@ struct MicroBatchCounts {
   std::int64_t num_bad = 0;
 };
 
+struct GradientSumOptions {
+  BucketOptions buckets;
+  /// owner: from the second step on, each rank has the gradients of owned()
+  /// alone, and the norm of all.
+  SumFor whom = SumFor::all;
+};
+
 /// How the exchange of a step went on this rank.
 struct ExchangeCost {
   double under_way_s = 0.0;  ///< at least one bucket was
@@ -59,7 +66,7 @@ class GradientSum {
   /// other names, shapes or another order. Collective.
   GradientSum(Communicator const& world,
               std::vector<ParameterInfo> const& parameters,
-              std::vector<BatchNorm*> norms, BucketOptions const& options);
+              std::vector<BatchNorm*> norms, GradientSumOptions const& options);
   ~GradientSum();
   GradientSum(GradientSum const&) = delete;
   GradientSum& operator=(GradientSum const&) = delete;
@@ -85,20 +92,28 @@ class GradientSum {
   std::vector<at::Tensor> const& gradients() const { return gradients_; }
   /// All gradients as one vector, in an order of its own.
   at::Tensor flat_gradient() const;
-  /// Its L2 norm: the same bits for every number of ranks.
+  /// Its L2 norm: the same bits for every number of ranks. Collective.
   double norm() const;
+
+  /// The gradients' places in vectors like flat_gradient(): those of the first
+  /// step's end stay.
+  GradientLayout const& layout() const { return arena_->layout(); }
+  /// The parts of such a vector that this rank owns.
+  std::vector<ValueRange> owned() const { return arena_->owned(); }
+  /// What each rank owns of a vector of layout().num_values, to all.
+  /// Collective.
+  void share(at::Tensor const& flat) { arena_->share(flat); }
   /// The micro-batches' mean statistics, weighted by their clips.
   at::Tensor mean_statistics() const;
 
   ExchangeCost cost() const;
   /// Of the last step, by bucket; the last one is the tail.
   std::vector<ExchangeTime> exchange_times() const { return arena_->times(); }
-  GradientLayout const& layout() const { return arena_->layout(); }
 
  private:
   std::vector<std::size_t> sizes() const;
   std::size_t num_more() const;
-  void use(GradientLayout layout);
+  void use(GradientLayout layout, SumFor whom);
   void order_by_readiness();
   void on_ready(std::size_t parameter);
   void expect_all_gradients();
@@ -107,7 +122,7 @@ class GradientSum {
   void name_missing();
 
   Communicator world_;
-  BucketOptions options_;
+  GradientSumOptions options_;
   std::vector<std::string> names_;
   std::vector<at::Tensor> parameters_;
   std::vector<BatchNorm*> norms_;

@@ -15,7 +15,8 @@ namespace gasm {
 
 /// Moves named parameters along their gradients. Decay applies to matrices
 /// only (parameter_groups), and each parameter has its own share of the
-/// learning rate.
+/// learning rate. One whose memory is shared
+/// out over the ranks is collective (ShardedOptimizer).
 class Optimizer {
  public:
   virtual ~Optimizer() = default;

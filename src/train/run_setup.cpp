@@ -19,6 +19,7 @@
 #include "gasm/store/clip_store.hpp"
 #include "gasm/store/feature_store.hpp"
 #include "layer_decay.hpp"
+#include "sharded_optimizer.hpp"
 
 namespace gasm {
 namespace {
@@ -230,8 +231,20 @@ Activations activations_of(TrainConfig const& train) {
              : Activations::kept;
 }
 
-BucketOptions bucket_options(ParallelConfig const& parallel) {
-  return {.first_mb = parallel.first_bucket_mb, .mb = parallel.bucket_mb};
+GradientSumOptions gradient_sum_options(ParallelConfig const& parallel) {
+  return {.buckets = {.first_mb = parallel.first_bucket_mb,
+                      .mb = parallel.bucket_mb},
+          .whom = parallel.zero1 ? SumFor::owner : SumFor::all};
+}
+
+std::unique_ptr<Optimizer> training_optimizer(
+    RunConfig const& config, std::vector<ParameterInfo> const& parameters,
+    GradientSum& sums) {
+  auto scales = lr_scales(config, parameters);
+  if (config.parallel.zero1)
+    return std::make_unique<ShardedOptimizer>(config.optim, parameters,
+                                              std::move(scales), sums);
+  return make_optimizer(config.optim, parameters, scales);
 }
 
 std::vector<double> lr_scales(RunConfig const& config,

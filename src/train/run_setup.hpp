@@ -16,7 +16,8 @@
 #include "gasm/models/recogniser.hpp"
 #include "gasm/store/record_reader.hpp"
 #include "gasm/store/sample_store.hpp"
-#include "gradient_layout.hpp"
+#include "gradient_sum.hpp"
+#include "optimizer.hpp"
 
 namespace gasm {
 
@@ -79,7 +80,13 @@ std::shared_ptr<Recogniser> build_model(Communicator const& world,
 /// What a training keeps of its forward passes.
 Activations activations_of(TrainConfig const& train);
 
-BucketOptions bucket_options(ParallelConfig const& parallel);
+GradientSumOptions gradient_sum_options(ParallelConfig const& parallel);
+
+/// The optimiser of a training whose gradients `sums` adds up, which must
+/// outlive it. With parallel.zero1 its members are collective.
+std::unique_ptr<Optimizer> training_optimizer(
+    RunConfig const& config, std::vector<ParameterInfo> const& parameters,
+    GradientSum& sums);
 
 /// The share of optim.lr at which each parameter learns.
 std::vector<double> lr_scales(RunConfig const& config,

@@ -24,10 +24,9 @@ TrainLoop::TrainLoop(TrainParts parts)
       length_(run_length(parts_.config, plan_.steps_per_epoch())),
       parameters_(parameter_groups(parts_.model)),
       norms_(collect_batch_norms(parts_.model)),
-      optimizer_(make_optimizer(parts_.config.optim, parameters_,
-                                lr_scales(parts_.config, parameters_))),
       sums_(parts_.world, parameters_, norms_,
-            bucket_options(parts_.config.parallel)),
+            gradient_sum_options(parts_.config.parallel)),
+      optimizer_(training_optimizer(parts_.config, parameters_, sums_)),
       collective_(parts_.world.size() > 1 ? make_mpi_collective(parts_.world)
                                           : make_self_collective()),
       checkpoints_(parts_.folder.checkpoints()),

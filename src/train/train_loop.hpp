@@ -86,8 +86,8 @@ class TrainLoop {
   RunLength length_;
   std::vector<ParameterInfo> parameters_;
   std::vector<BatchNorm*> norms_;
-  std::unique_ptr<Optimizer> optimizer_;
   GradientSum sums_;
+  std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<Collective> collective_;
   CheckpointStore checkpoints_;
   RunIdentity identity_;

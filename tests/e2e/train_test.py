@@ -35,6 +35,24 @@ class Train(TrainCase):
             with self.subTest(ranks=ranks, to="the last bit"):
                 self.assert_undisturbed(run)
 
+    def test_sharded_moments_and_small_buckets_change_no_bit(self):
+        sets = {"parallel.zero1": "true", "parallel.first_bucket_mb": 0.01,
+                "parallel.bucket_mb": 0.05}
+        moments = "optimizer.safetensors"
+        expected = (self.undisturbed.checkpoint(STEPS) / moments).read_bytes()
+        for ranks in (1, 2, 4):
+            with self.subTest(ranks=ranks):
+                run, _ = self.train(f"sharded-{ranks}", sets, ranks=ranks)
+                self.assert_undisturbed(run)
+                self.assertEqual((run.checkpoint(STEPS) / moments).read_bytes(), expected)
+        # Stopped sharded on two ranks, and gone on with whole on three.
+        self.train("sharded-stopped", {**sets, "train.stop_after": 7}, ranks=2, code=85)
+        run, _ = self.train("sharded-stopped", ranks=3)
+        self.assert_undisturbed(run)
+        self.train("whole-stopped", {"train.stop_after": 7}, ranks=3, code=85)
+        run, _ = self.train("whole-stopped", sets, ranks=2)
+        self.assert_undisturbed(run)
+
     def test_mixing_and_augmentation_are_equal_at_every_number_of_ranks(self):
         sets = {"data.sampling.kind": "motion", "data.sampling.time_jitter": 1,
                 "data.augment.rand_augment.n": 2, "data.augment.erase.probability": 0.5,

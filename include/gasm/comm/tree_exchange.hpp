@@ -64,6 +64,9 @@ class TreeExchange {
   /// is_done(). Throws Error if they are not so, or if the last round is not
   /// done. Does not wait.
   void post(TreeSum& sum, std::span<float> out, SumFor whom);
+  /// Begins a round that adds nothing: each rank's owned part of `values`
+  /// goes to all ranks (all-gather). Does not wait.
+  void post_share(std::span<float> values);
   /// Does not wait. Returns is_done().
   bool advance();
   /// True before the first round, too.

@@ -40,7 +40,9 @@ struct ParallelConfig {
             between(0.001, 4096));
     v.field("compress", self.compress,
             "Number format of gradients in transit.");
-    v.field("zero1", self.zero1, "Shard the optimiser's state over the ranks.");
+    v.field("zero1", self.zero1,
+            "Each rank keeps the optimiser's memory of its share of the "
+            "parameters alone (ZeRO-1). Changes no bit of a run.");
     v.field("virtual_ranks", self.virtual_ranks,
             "Leaves of the fixed tree in which micro-batches are summed, the "
             "same at every number of ranks: the global batch must be that many "

@@ -73,6 +73,22 @@ TEST(TreeExchange, GivesOwnersTheirPartAndLeavesTheRest) {
   EXPECT_TRUE(same_bits(out, expected));
 }
 
+TEST(TreeExchange, SharesWhatEachRankOwns) {
+  auto const comm = test_world().duplicate();
+  for (std::size_t num_values : {0u, 5u, 3000u}) {
+    TreeExchange exchange(comm, 0);
+    auto const expected = make_leaf(1, 1, num_values);
+    std::vector<float> values(num_values, -1.0F);
+    auto const mine = owned_values(num_values, comm.rank(), comm.size());
+    std::copy_n(expected.begin() + static_cast<std::ptrdiff_t>(mine.begin),
+                mine.size,
+                values.begin() + static_cast<std::ptrdiff_t>(mine.begin));
+    exchange.post_share(values);
+    wait_for({&exchange, 1});
+    EXPECT_TRUE(same_bits(values, expected));
+  }
+}
+
 /// Channels may be posted in another order on each rank, while others are
 /// under way.
 TEST(TreeExchange, ChannelsDoNotMeet) {

@@ -88,7 +88,8 @@ void expect_equal(GradientSum const& sums, Expected const& expected) {
 }
 
 // A few kilobytes, so that there are many of them.
-constexpr BucketOptions kSmallBuckets = {.first_mb = 0.004, .mb = 0.02};
+constexpr GradientSumOptions kSmallBuckets = {
+    .buckets = {.first_mb = 0.004, .mb = 0.02}};
 
 TEST(GradientSum, IsThatOfOneRank) {
   Net const net(6);
@@ -176,7 +177,8 @@ TEST(GradientSum, RanksThatGiveUpHoldNobodyUp) {
 TEST(GradientSum, GivesTheSameBitsForEveryOrderOfTheBuckets) {
   Net const net(6);
   auto const clips = clips_of_step(0, 8);
-  auto const norm_after = [&](int num_steps, BucketOptions const& options) {
+  auto const norm_after = [&](int num_steps,
+                              GradientSumOptions const& options) {
     GradientSum sums(test_world(), net.infos, {}, options);
     for (int i = 0; i < num_steps; ++i) run_step(sums, net, clips, 8, 6);
     return sums.norm();
