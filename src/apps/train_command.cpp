@@ -17,7 +17,11 @@ struct TrainOptions {
   ConfigOptions config;
   bool print_config = false;
   bool dry_run = false;
+  bool trace = false;
 };
+
+/// What --trace asks for where the configuration does not say.
+constexpr int kTracedSteps = 5;
 
 void report(RunConfig const& config, TrainOutcome const& outcome) {
   log_info("{} after step {}{}, {:.1f} s",
@@ -34,7 +38,9 @@ void report(RunConfig const& config, TrainOutcome const& outcome) {
 
 ExitCode run(Communicator const& world, TrainOptions const& options,
              std::vector<std::string> const& argv) {
-  auto const config = read_config(world, options.config);
+  auto config = read_config(world, options.config);
+  if (options.trace && config.log.trace_steps == 0)
+    config.log.trace_steps = kTracedSteps;
   if (options.print_config) {
     if (world.is_root()) print(to_yaml(config));
     return ExitCode::done;
@@ -79,6 +85,9 @@ int run_train(Arguments const& arguments) {
             "Print the resolved configuration, train nothing.");
   line.flag("dry-run", options.dry_run,
             "Print what the run would do, write nothing.");
+  line.flag("trace", options.trace,
+            "Write what each rank did in five steps (log.trace_steps) to "
+            "trace.json in the run folder, a Chrome trace.");
   if (printed_help(line, arguments)) return 0;
   return run_guarded(arguments.argc, arguments.argv,
                      [&](Communicator const& world) {

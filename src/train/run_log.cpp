@@ -3,8 +3,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "gasm/base/clock.hpp"
 #include "gasm/base/log.hpp"
+#include "gasm/base/memory_use.hpp"
 #include "gasm/record/alerts.hpp"
 
 namespace gasm {
@@ -47,18 +50,29 @@ Result<void> RunLog::write_step(StepReport const& report) {
       "{:.1f} clips/s",
       report.step, report.epoch, report.loss, 100 * report.top1, report.lr,
       report.clips_per_s);
+  auto const& phases = report.phases;
+  auto const ms_a_step = [&](double seconds) {
+    return 1e3 * seconds / std::max(1, phases.num_steps);
+  };
   return write_line(
       {.time_s = 0.0,
        .step = report.step,
        .epoch = report.epoch,
        .split = "train",
-       .values = {{"loss", report.loss},
-                  {"top1", report.top1},
-                  {"lr", report.lr},
-                  {"grad_norm", report.grad_norm},
-                  {"num_bad", static_cast<double>(report.num_bad)},
-                  {"clips_per_s", report.clips_per_s},
-                  {"data_wait", report.data_wait_fraction}}});
+       .values = {
+           {"loss", report.loss},
+           {"top1", report.top1},
+           {"lr", report.lr},
+           {"grad_norm", report.grad_norm},
+           {"num_bad", static_cast<double>(report.num_bad)},
+           {"clips_per_s", report.clips_per_s},
+           {"data_wait", report.data_wait_fraction},
+           {"forward_ms", ms_a_step(phases.forward_s)},
+           {"backward_ms", ms_a_step(phases.backward_s)},
+           {"exchange_wait_ms", ms_a_step(phases.wait_s)},
+           {"optimizer_ms", ms_a_step(phases.optimizer_s)},
+           {"exchange_hidden", phases.exchange.hidden()},
+           {"memory_mb", static_cast<double>(resident_bytes()) * 1e-6}}});
 }
 
 Result<void> RunLog::write_data(DataReport const& report) {

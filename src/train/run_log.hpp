@@ -16,8 +16,19 @@
 #include "gasm/record/metrics.hpp"
 #include "gasm/record/run_folder.hpp"
 #include "gasm/record/tensorboard.hpp"
+#include "gradient_sum.hpp"
 
 namespace gasm {
+
+/// Seconds of this rank's steps since the last line of the curve.
+struct PhaseTimes {
+  double forward_s = 0.0;
+  double backward_s = 0.0;
+  double wait_s = 0.0;  ///< for the exchange, after backward
+  double optimizer_s = 0.0;
+  ExchangeCost exchange;
+  int num_steps = 0;
+};
 
 /// One training step as the curve shows it.
 struct StepReport {
@@ -30,6 +41,7 @@ struct StepReport {
   std::int64_t num_bad = 0;  ///< clips that a substitute stood in for
   double clips_per_s = 0.0;
   double data_wait_fraction = 0.0;  ///< of the step's time, of this rank
+  PhaseTimes phases;
 };
 
 /// What feeding the model took in one epoch, over all ranks.

@@ -33,7 +33,9 @@ TrainLoop::TrainLoop(TrainParts parts)
       identity_{experiment_digest(parts_.config),
                 to_hex(parts_.data.train.store->data_hash()),
                 to_hex(parts_.data.val.store->data_hash()),
-                classes_hash(parts_.data.train.store->classes())} {
+                classes_hash(parts_.data.train.store->classes())},
+      trace_(parts_.world, parts_.folder.root() / "trace.json",
+             parts_.config.log.trace_steps) {
   auto const& train = parts_.config.train;
   state_.loss_scale = first_loss_scale(train.precision == Precision::fp16);
   parts_.model.set_activations(activations_of(train));
@@ -93,14 +95,21 @@ TrainOutcome TrainLoop::run(RunLog& log) {
   while (has_steps_left() && !stop_agreed_) {
     auto const plan = plan_.at(state_.step);
     reader.begin_step(state_.step);
+    trace_.begin_step(state_.step);
     sums_.begin_step(plan.num_micro, plan.num_samples(),
                      state_.loss_scale.value);
     auto const mine = caught([&] { run_micro_batches(plan, *batches); });
     if (!mine) sums_.give_up_step();
-    auto const sums = sums_.finish_step();
+    auto const sums = finish_exchange();
     agree_on_step(mine);
-    update(plan, sums, log);
+    {
+      StepTrace::Span const span(trace_, "optimiser");
+      double const begin_s = monotonic_s();
+      update(plan, sums, log);
+      phases_.optimizer_s += monotonic_s() - begin_s;
+    }
     record(plan, sums, *batches, log);
+    trace_.end_step();
     bool const is_last = !has_steps_left() || stop_agreed_;
     if (is_last || state_.step % plan_.steps_per_epoch() == 0)
       record_data(*batches, log);
@@ -114,6 +123,7 @@ TrainOutcome TrainLoop::run(RunLog& log) {
     paused_s_ += monotonic_s() - pause_s;
   }
 
+  trace_.finish();
   bool const is_stopped =
       stop_agreed_ && (has_steps_left() || is_evaluation_due());
   return {.code = is_stopped ? ExitCode::requeue : ExitCode::done,
@@ -128,7 +138,9 @@ void TrainLoop::run_micro_batches(StepPlan const& plan,
   auto const mine =
       rank_range(plan.num_micro, parts_.world.rank(), parts_.world.size());
   for (auto index = mine.begin; index < mine.end; ++index) {
+    double const data_s = monotonic_s();
     auto const batch = batches.next();
+    trace_.add("data", data_s, monotonic_s());
     GASM_ASSERT(batch && batch->step == plan.step && batch->index == index);
     num_loaded_ += static_cast<double>(batch->size());
     run_micro_batch(plan, *batch);
@@ -143,13 +155,33 @@ void TrainLoop::run_micro_batch(StepPlan const& plan, MicroBatch const& batch) {
   torch::manual_seed(
       mix_key({parts_.config.run.seed, static_cast<std::uint64_t>(plan.step),
                static_cast<std::uint64_t>(batch.index)}));
+  double const begin_s = monotonic_s();
   auto const logits =
       forward_batch(parts_.model, batch, parts_.config.train.precision);
-  sums_.add_micro_batch(
-      mixed_loss(logits, batch, parts_.config.optim.label_smoothing),
-      {.num_clips = batch.size(),
-       .num_top1 = count_top1(logits, batch),
-       .num_bad = batch.num_bad()});
+  auto const loss =
+      mixed_loss(logits, batch, parts_.config.optim.label_smoothing);
+  backward_begin_s_ = monotonic_s();
+  trace_.add("forward", begin_s, backward_begin_s_);
+  sums_.add_micro_batch(loss, {.num_clips = batch.size(),
+                               .num_top1 = count_top1(logits, batch),
+                               .num_bad = batch.num_bad()});
+  double const end_s = monotonic_s();
+  trace_.add("backward", backward_begin_s_, end_s);
+  phases_.forward_s += backward_begin_s_ - begin_s;
+  phases_.backward_s += end_s - backward_begin_s_;
+}
+
+StepSums TrainLoop::finish_exchange() {
+  double const begin_s = monotonic_s();
+  auto const sums = sums_.finish_step();
+  double const end_s = monotonic_s();
+  trace_.add("wait for the exchange", begin_s, end_s);
+  trace_.add_exchange(sums_, backward_begin_s_);
+  phases_.wait_s += end_s - begin_s;
+  phases_.exchange.under_way_s += sums_.cost().under_way_s;
+  phases_.exchange.exposed_s += sums_.cost().exposed_s;
+  ++phases_.num_steps;
+  return sums;
 }
 
 void TrainLoop::agree_on_step(Result<void> const& mine) {
@@ -241,8 +273,10 @@ void TrainLoop::record(StepPlan const& plan, StepSums const& sums,
        .grad_norm = grad_norm_,
        .num_bad = sums.num_bad,
        .clips_per_s = static_cast<double>(pace_.num_clips) / passed_s,
-       .data_wait_fraction = (now.wait_s - pace_.wait_s) / passed_s});
+       .data_wait_fraction = (now.wait_s - pace_.wait_s) / passed_s,
+       .phases = phases_});
   agree_ok(parts_.world, logged);
+  phases_ = {};
   pace_ = now;
 }
 

@@ -14,6 +14,7 @@
 #include "optimizer.hpp"
 #include "run_log.hpp"
 #include "run_setup.hpp"
+#include "step_trace.hpp"
 #include "train_state.hpp"
 
 namespace gasm {
@@ -62,6 +63,7 @@ class TrainLoop {
   /// Forward and backward of this rank's micro-batches of the next step.
   void run_micro_batches(StepPlan const& plan, MicroBatchPrefetcher& batches);
   void run_micro_batch(StepPlan const& plan, MicroBatch const& batch);
+  StepSums finish_exchange();
   /// Ranks agree on how the step went and on what follows it.
   void agree_on_step(Result<void> const& mine);
   void update(StepPlan const& plan, StepSums const& sums, RunLog& log);
@@ -94,6 +96,9 @@ class TrainLoop {
   TrainState state_;
   double saved_s_ = 0.0;
   Pace pace_;
+  PhaseTimes phases_;
+  StepTrace trace_;
+  double backward_begin_s_ = 0.0;
   LoadCounters loaded_;      ///< at the last report
   double paused_s_ = 0.0;    ///< in validations and checkpoints
   double num_loaded_ = 0.0;  ///< clips of this rank

@@ -69,6 +69,48 @@ class Train(TrainCase):
         run, _ = self.train("mixed-stopped", sets, ranks=3)
         self.assertEqual(run.curve(), (train, val))
 
+    def test_trace_shows_all_ranks(self):
+        sets = {"log.trace_steps": 3, "parallel.first_bucket_mb": 0.01,
+                "parallel.bucket_mb": 0.05, "train.stop_after": 6}
+        run, _ = self.train("traced", sets, ranks=2, code=85)
+        events = json.loads((run.path / "trace.json").read_text())["traceEvents"]
+        spans = [event for event in events if event["ph"] == "X"]
+        self.assertEqual({span["pid"] for span in spans}, {0, 1})
+        for rank in (0, 1):
+            mine = [span for span in spans if span["pid"] == rank]
+            steps = sorted(s["name"] for s in mine if s["name"].startswith("step "))
+            self.assertEqual(steps, ["step 3", "step 4", "step 5"])
+            names = {span["name"] for span in mine}
+            self.assertLessEqual({"data", "forward", "backward", "optimiser",
+                                  "wait for the exchange", "exchange tail", "until bucket 0",
+                                  "exchange bucket 0", "exchange bucket 1"}, names)
+            # What is traced lies inside its step, on its row one thing at a time.
+            for step in (3, 4, 5):
+                whole, = [s for s in mine if s["name"] == f"step {step}"]
+                end = whole["ts"] + whole["dur"]
+                parts = [s for s in mine if s["args"]["step"] == step and s is not whole]
+                self.assertGreaterEqual(min(s["ts"] for s in parts), whole["ts"] - 1)
+                self.assertLessEqual(max(s["ts"] + s["dur"] for s in parts), end + 1)
+                for row in {s["tid"] for s in parts} - {0}:
+                    lane = sorted((s["ts"], s["dur"]) for s in parts if s["tid"] == row)
+                    for (ts, dur), (following, _) in zip(lane, lane[1:]):
+                        self.assertLessEqual(ts + dur, following + 1)
+        # A run that ends first is traced as far as it went.
+        run, _ = self.train("traced-short", {**sets, "train.stop_after": 4}, ranks=1, code=85)
+        text = (run.path / "trace.json").read_text()
+        self.assertIn('"step 4"', text)
+        self.assertNotIn('"step 5"', text)
+
+    def test_records_tell_where_the_time_went(self):
+        for line in (self.undisturbed.path / "metrics.jsonl").read_text().splitlines():
+            line = json.loads(line)
+            if line["split"] != "train":
+                continue
+            for name in ("forward_ms", "backward_ms", "optimizer_ms", "memory_mb"):
+                self.assertGreater(line["m"][name], 0, name)
+            self.assertGreaterEqual(line["m"]["exchange_wait_ms"], 0)
+            self.assertLessEqual(line["m"]["exchange_hidden"], 1)
+
     def test_other_seed_gives_another_curve(self):
         run, _ = self.train("seed", {"run.seed": 1}, ranks=0)
         self.assertNotEqual(run.curve(), self.undisturbed.curve())

@@ -28,7 +28,8 @@ SETTINGS = {
     "log.every_steps": 1, "checkpoint.every_minutes": 0, "train.eval_every_epochs": 0,
 }
 # The figures that say how fast it went, not what was computed.
-SPEED = ("clips_per_s", "data_wait")
+SPEED = ("clips_per_s", "data_wait", "forward_ms", "backward_ms", "exchange_wait_ms",
+         "optimizer_ms", "exchange_hidden", "memory_mb")
 
 
 def command_of(words, ranks):

@@ -31,6 +31,7 @@ struct IdentityConfig {
 struct LogConfig {
   int every_steps = 10;
   bool tensorboard = true;
+  int trace_steps = 0;
 
   template <class Visitor, class Self>
   static void visit(Visitor& v, Self& self) {
@@ -39,6 +40,10 @@ struct LogConfig {
             between(1, 1 << 30));
     v.field("tensorboard", self.tensorboard,
             "Also write TensorBoard event files.");
+    v.field("trace_steps", self.trace_steps,
+            "Write what each rank did in so many steps, from the third on, to "
+            "trace.json in the run folder, a Chrome trace; 0: none.",
+            between(0, 1000));
   }
 };
 
