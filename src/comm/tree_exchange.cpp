@@ -9,6 +9,7 @@
 
 #include "gasm/base/clock.hpp"
 #include "gasm/base/error.hpp"
+#include "gasm/base/half.hpp"
 #include "gasm/comm/collective_log.hpp"
 #include "gasm/comm/native.hpp"
 #include "tree_layout.hpp"
@@ -30,6 +31,41 @@ bool have_ended(std::vector<MPI_Request>& requests) {
   return true;
 }
 
+/// 16-bit copies of what is sent, and of what arrives until it is unpacked.
+struct Packer {
+  struct Arrival {
+    std::size_t first;
+    std::span<float> into;
+  };
+  std::vector<std::uint16_t> packed = {};
+  std::vector<std::uint16_t> arrived = {};
+  std::vector<Arrival> arrivals = {};
+
+  /// Rounds `values` in place; their bits go to packed, from `first` on.
+  std::uint16_t const* pack(std::span<float> values, std::size_t first) {
+    std::uint16_t* const bits = packed.data() + first;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      bits[i] = narrow_bf16(values[i]);
+      values[i] = widen_bf16(bits[i]);
+    }
+    return bits;
+  }
+  std::uint16_t* expect(std::span<float> into) {
+    auto const first =
+        arrivals.empty() ? 0
+                         : arrivals.back().first + arrivals.back().into.size();
+    GASM_ASSERT(first + into.size() <= arrived.size());
+    arrivals.push_back({first, into});
+    return arrived.data() + first;
+  }
+  void unpack() {
+    for (auto const& arrival : arrivals)
+      for (std::size_t i = 0; i < arrival.into.size(); ++i)
+        arrival.into[i] = widen_bf16(arrived[arrival.first + i]);
+    arrivals.clear();
+  }
+};
+
 }  // namespace
 
 ValueRange owned_values(std::size_t num_values, int rank, int num_ranks) {
@@ -49,6 +85,8 @@ struct TreeExchange::Impl {
   Communicator const& comm;
   int gather_tag;
   int share_tag;
+  TransitType transit;
+  TransitType transit_now = TransitType::fp32;  ///< of this round
   Stage stage = Stage::done;
   ExchangeTime time = {};
   TreeSum* sum = nullptr;
@@ -60,6 +98,7 @@ struct TreeExchange::Impl {
   std::vector<float*> node_values = {};
   std::vector<MPI_Request> receives = {};
   std::vector<MPI_Request> sends = {};
+  Packer packer = {};
 
   ValueRange owned(int rank) const {
     return owned_values(out.size(), rank, comm.size());
@@ -67,9 +106,13 @@ struct TreeExchange::Impl {
   void begin(std::span<float> values);
   void check(TreeSum const& posted, std::span<float> into) const;
   void lay_out();
-  void receive(float* into, std::size_t count, int from, int tag);
-  void send(float const* values, std::size_t count, int to, int tag);
+  void receive(std::span<float> into, int from, int tag);
+  void send(std::span<float const> values, std::uint16_t const* bits, int to,
+            int tag);
   void gather();
+  void add();
+  /// The same for owners as for those who get the sums from them.
+  void round();
   void share();
   template <class Body>
   void for_each_peer(Body body) const;
@@ -117,18 +160,26 @@ void TreeExchange::Impl::lay_out() {
   layout = lay_out_tree(num_leaves, ranges);
 }
 
-void TreeExchange::Impl::receive(float* into, std::size_t count, int from,
-                                 int tag) {
-  if (count == 0) return;
-  check_mpi(MPI_Irecv(into, static_cast<int>(count), MPI_FLOAT, from, tag,
+void TreeExchange::Impl::receive(std::span<float> into, int from, int tag) {
+  if (into.empty()) return;
+  bool const is_packed = transit_now == TransitType::bf16;
+  void* const data = is_packed ? static_cast<void*>(packer.expect(into))
+                               : static_cast<void*>(into.data());
+  check_mpi(MPI_Irecv(data, static_cast<int>(into.size()),
+                      is_packed ? MPI_UINT16_T : MPI_FLOAT, from, tag,
                       native_handle(comm), &receives.emplace_back()),
             "tree exchange");
 }
 
-void TreeExchange::Impl::send(float const* values, std::size_t count, int to,
-                              int tag) {
-  if (count == 0) return;
-  check_mpi(MPI_Isend(values, static_cast<int>(count), MPI_FLOAT, to, tag,
+/// `bits`: the same values packed, where they travel so.
+void TreeExchange::Impl::send(std::span<float const> values,
+                              std::uint16_t const* bits, int to, int tag) {
+  if (values.empty()) return;
+  bool const is_packed = transit_now == TransitType::bf16;
+  void const* const data = is_packed ? static_cast<void const*>(bits)
+                                     : static_cast<void const*>(values.data());
+  check_mpi(MPI_Isend(data, static_cast<int>(values.size()),
+                      is_packed ? MPI_UINT16_T : MPI_FLOAT, to, tag,
                       native_handle(comm), &sends.emplace_back()),
             "tree exchange");
 }
@@ -138,6 +189,12 @@ void TreeExchange::Impl::gather() {
   auto const num_own = layout.num_of(comm.rank());
   received.resize((layout.num_nodes() - num_own) * mine.size);
   node_values.resize(layout.num_nodes());
+  bool const is_packed = transit_now == TransitType::bf16;
+  if (is_packed) {
+    // Sums are sent from its end: the rest may still be under way then.
+    packer.packed.resize(num_own * out.size() + mine.size);
+    packer.arrived.resize(std::max(received.size(), out.size()));
+  }
   float* into = received.data();
   for (int from = 0; from < comm.size(); ++from) {
     for (std::size_t i = 0; i < layout.num_of(from); ++i) {
@@ -148,30 +205,56 @@ void TreeExchange::Impl::gather() {
         continue;
       }
       node_values[node] = into;
-      receive(into, mine.size, from, gather_tag);
+      receive({into, mine.size}, from, gather_tag);
       into += mine.size;
     }
   }
-  for_each_peer([&](int to) {
-    ValueRange const theirs = owned(to);
-    for (std::size_t i = 0; i < num_own; ++i)
-      send(sum->values(i).data() + theirs.begin, theirs.size, to, gather_tag);
-  });
+  for (std::size_t i = 0; i < num_own; ++i) {
+    auto const values = sum->values(i);
+    auto const* const bits =
+        is_packed ? packer.pack(values, i * out.size()) : nullptr;
+    for_each_peer([&](int to) {
+      ValueRange const theirs = owned(to);
+      send(values.subspan(theirs.begin, theirs.size),
+           bits ? bits + theirs.begin : nullptr, to, gather_tag);
+    });
+  }
+}
+
+void TreeExchange::Impl::add() {
+  packer.unpack();
+  ValueRange const mine = owned(comm.rank());
+  add_along_tree(layout, node_values, out.subspan(mine.begin, mine.size));
+}
+
+void TreeExchange::Impl::round() {
+  if (transit_now != TransitType::bf16) return;
+  ValueRange const mine = owned(comm.rank());
+  packer.pack(out.subspan(mine.begin, mine.size),
+              packer.packed.size() - mine.size);
 }
 
 void TreeExchange::Impl::share() {
   ValueRange const mine = owned(comm.rank());
+  auto const sums = out.subspan(mine.begin, mine.size);
+  auto const* const bits =
+      transit_now == TransitType::bf16
+          ? packer.packed.data() + packer.packed.size() - mine.size
+          : nullptr;
   for_each_peer([&](int peer) {
     ValueRange const theirs = owned(peer);
-    receive(out.data() + theirs.begin, theirs.size, peer, share_tag);
-    send(out.data() + mine.begin, mine.size, peer, share_tag);
+    receive(out.subspan(theirs.begin, theirs.size), peer, share_tag);
+    send(sums, bits, peer, share_tag);
   });
 }
 
-TreeExchange::TreeExchange(Communicator const& comm, int channel)
-    : impl_(std::make_unique<Impl>(Impl{.comm = comm,
-                                        .gather_tag = 2 * channel,
-                                        .share_tag = 2 * channel + 1})) {
+TreeExchange::TreeExchange(Communicator const& comm, int channel,
+                           TransitType transit)
+    : impl_(std::make_unique<Impl>(
+          Impl{.comm = comm,
+               .gather_tag = 2 * channel,
+               .share_tag = 2 * channel + 1,
+               .transit = comm.size() > 1 ? transit : TransitType::fp32})) {
   if (channel < 0 || channel > kMaxChannel)
     throw error("channel {} (0 to {}). Try larger buckets", channel,
                 kMaxChannel);
@@ -186,6 +269,7 @@ void TreeExchange::post(TreeSum& sum, std::span<float> out, SumFor whom) {
   impl_->begin(out);
   impl_->sum = &sum;
   impl_->whom = whom;
+  impl_->transit_now = impl_->transit;
   impl_->lay_out();
   impl_->gather();
   impl_->stage = Impl::Stage::gathering;
@@ -193,20 +277,21 @@ void TreeExchange::post(TreeSum& sum, std::span<float> out, SumFor whom) {
 
 void TreeExchange::post_share(std::span<float> values) {
   impl_->begin(values);
+  impl_->transit_now = TransitType::fp32;
   impl_->share();
   impl_->stage = Impl::Stage::sharing;
 }
 
 bool TreeExchange::advance() {
   if (impl_->stage == Impl::Stage::gathering && have_ended(impl_->receives)) {
-    ValueRange const mine = impl_->owned(impl_->comm.rank());
-    add_along_tree(impl_->layout, impl_->node_values,
-                   impl_->out.subspan(mine.begin, mine.size));
+    impl_->add();
+    impl_->round();
     if (impl_->whom == SumFor::all) impl_->share();
     impl_->stage = Impl::Stage::sharing;
   }
   if (impl_->stage == Impl::Stage::sharing && have_ended(impl_->receives) &&
       have_ended(impl_->sends)) {
+    impl_->packer.unpack();
     impl_->stage = Impl::Stage::done;
     impl_->time.done_s = monotonic_s();
   }

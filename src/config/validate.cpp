@@ -356,8 +356,6 @@ void check_available(RunConfig const& config, Locate const& locate) {
   refuse(config.train.ema > 0.0, "train.ema", "above 0", "0");
   refuse(config.parallel.backend == Backend::nccl, "parallel.backend", "nccl",
          "auto or mpi");
-  refuse(config.parallel.compress != Compression::none, "parallel.compress",
-         to_word(config.parallel.compress), "none");
 }
 
 Locate after_name(std::string const& name) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gradient_arena.hpp"
 
-#include <algorithm>
 #include <utility>
 
 namespace gasm {
@@ -16,7 +15,7 @@ at::Tensor view_of(at::Tensor const& flat, std::size_t offset,
 }  // namespace
 
 GradientArena::GradientArena(Communicator const& comm, GradientLayout layout,
-                             SumFor whom)
+                             SumFor whom, TransitType transit)
     : comm_(&comm),
       layout_(std::move(layout)),
       whom_(whom),
@@ -24,7 +23,9 @@ GradientArena::GradientArena(Communicator const& comm, GradientLayout layout,
       total_(at::zeros(static_cast<std::int64_t>(layout_.num_values))) {
   for (std::size_t i = 0; i < layout_.num_exchanges(); ++i) {
     sums_.emplace_back(1, layout_.exchange(i).size);
-    exchanges_.emplace_back(comm, static_cast<int>(i));
+    bool const is_tail = i == layout_.buckets.size();
+    exchanges_.emplace_back(comm, static_cast<int>(i),
+                            is_tail ? TransitType::fp32 : transit);
   }
 }
 
@@ -80,19 +81,15 @@ void GradientArena::wait() { wait_for(exchanges_); }
 
 std::vector<ValueRange> GradientArena::owned() const {
   std::vector<ValueRange> owned;
-  for (std::size_t i = 0; i < layout_.num_exchanges(); ++i) {
-    auto const all = layout_.exchange(i);
-    auto range = owned_values(all.size, comm_->rank(), comm_->size());
-    range.begin += all.begin;
-    auto const end =
-        std::min(range.begin + range.size, layout_.num_gradient_values);
-    if (range.begin < end) owned.push_back({range.begin, end - range.begin});
+  for (auto const& bucket : layout_.buckets) {
+    auto const mine = owned_values(bucket.size, comm_->rank(), comm_->size());
+    if (mine.size > 0) owned.push_back({bucket.begin + mine.begin, mine.size});
   }
   return owned;
 }
 
 void GradientArena::share(at::Tensor const& flat) {
-  for (std::size_t i = 0; i < exchanges_.size(); ++i)
+  for (std::size_t i = 0; i < layout_.buckets.size(); ++i)
     exchanges_[i].post_share(piece(flat, i));
   wait_for(exchanges_);
 }

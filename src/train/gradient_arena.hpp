@@ -20,8 +20,10 @@ namespace gasm {
 class GradientArena {
  public:
   /// `comm` must outlive it, and carry no other messages. `whom`: who needs
-  /// the sums of buckets; the tail's all ranks get. Not collective.
-  GradientArena(Communicator const& comm, GradientLayout layout, SumFor whom);
+  /// the sums of buckets; the tail's all ranks get, and it travels in fp32.
+  /// Not collective.
+  GradientArena(Communicator const& comm, GradientLayout layout, SumFor whom,
+                TransitType transit);
 
   GradientLayout const& layout() const { return layout_; }
   at::Tensor const& leaf() const { return leaf_; }    ///< [num_values]
@@ -45,9 +47,10 @@ class GradientArena {
   void wait();
 
   /// The ranges of total() in which this rank has the sums of gradients when
-  /// buckets are summed for their owners, by exchange.
+  /// buckets are summed for their owners, by bucket.
   std::vector<ValueRange> owned() const;
-  /// Each rank's owned() values of `flat` [num_values], to all. Waits.
+  /// Each rank's owned() values of `flat`, as long as the gradients, to all.
+  /// Waits.
   void share(at::Tensor const& flat);
 
   /// By exchange, of the step that wait() ended.

@@ -44,15 +44,17 @@ GradientLayout lay_out_gradients(std::span<std::size_t const> sizes,
     place(i);
   }
   close_bucket();
+  layout.num_ordered = layout.buckets.size();
   for (std::size_t i = 0; i < sizes.size(); ++i)
     if (layout.bucket_of[i] == nowhere) place(i);
+  close_bucket();
   for (std::size_t i = 0; i < sizes.size(); ++i)
     for (std::size_t block = 0; block < in_blocks(sizes[i]); ++block)
       layout.blocks_by_parameter.push_back(
           static_cast<std::int64_t>(layout.offset_of[i] / kOwnedBlock + block));
   layout.num_gradient_values = end;
   layout.num_values = end + num_more;
-  layout.tail = {begin, layout.num_values - begin};
+  layout.tail = {end, num_more};
   return layout;
 }
 

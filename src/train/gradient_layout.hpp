@@ -17,21 +17,23 @@ struct BucketOptions {
 };
 
 /// Where each parameter's gradient lies in one flat vector of floats:
-///   [bucket 0 | bucket 1 | ... | tail: other gradients, statistics, counts]
-/// Buckets hold gradients in the order in which backward makes them, and each
-/// is exchanged as soon as it is full. The tail is exchanged when backward has
-/// ended: parameters without a place in that order, what batch norm measured,
-/// and the counts of a step. Each gradient, and the statistics, start at a
-/// multiple of kOwnedBlock; what lies between two gradients is 0.
+///   [bucket 0 | bucket 1 | ... | other gradients | statistics, counts]
+/// The first buckets hold gradients in the order in which backward makes them,
+/// and each is exchanged as soon as it is full. The others are exchanged when
+/// backward has ended: a last bucket of parameters without a place in that
+/// order, and the tail: what batch norm measured, and the counts of a step.
+/// Each gradient, and the tail, start at a multiple of kOwnedBlock; what lies
+/// between two gradients is 0.
 struct GradientLayout {
   std::vector<std::size_t> offset_of;  ///< by parameter
-  std::vector<std::size_t> bucket_of;  ///< buckets.size(): in the tail
-  std::vector<ValueRange> buckets;
+  std::vector<std::size_t> bucket_of;  ///< by parameter
+  std::vector<ValueRange> buckets;     ///< of gradients
+  std::size_t num_ordered = 0;         ///< of them: all but the others
   ValueRange tail;
   /// Blocks of kOwnedBlock values that hold gradients, parameter by parameter:
   /// an order that does not depend on when they were ready.
   std::vector<std::int64_t> blocks_by_parameter;
-  std::size_t num_gradient_values = 0;  ///< statistics begin here
+  std::size_t num_gradient_values = 0;  ///< the tail begins here
   std::size_t num_values = 0;
 
   /// What is exchanged at once: the buckets, then the tail.

@@ -76,7 +76,8 @@ std::size_t GradientSum::num_more() const {
 }
 
 void GradientSum::use(GradientLayout layout, SumFor whom) {
-  arena_ = std::make_unique<GradientArena>(world_, std::move(layout), whom);
+  arena_ = std::make_unique<GradientArena>(world_, std::move(layout), whom,
+                                           options_.transit);
   blocks_by_parameter_ =
       torch::tensor(arena_->layout().blocks_by_parameter, at::kLong);
   gradients_.clear();
@@ -130,8 +131,8 @@ void GradientSum::on_ready(std::size_t parameter) {
   if (is_observing_) seen_.note(parameter);
   if (!is_ordered_) return;
   auto const bucket = arena_->layout().bucket_of[parameter];
-  bool const is_in_tail = bucket == arena_->layout().buckets.size();
-  if (is_ready_[parameter] && !is_in_tail)
+  bool const is_ordered = bucket < arena_->layout().num_ordered;
+  if (is_ready_[parameter] && is_ordered)
     throw error(
         "the gradient of {} is complete twice in one backward (it was so once "
         "in the first step)",
@@ -139,19 +140,20 @@ void GradientSum::on_ready(std::size_t parameter) {
   is_ready_[parameter] = true;
   bool const is_full = --num_waited_[bucket] == 0;
   if (num_left_ > 1) return;
-  if (is_full && !is_in_tail) arena_->add(bucket);
+  if (is_full && is_ordered) arena_->add(bucket);
   arena_->advance();
 }
 
 void GradientSum::add_rest() {
-  auto const num_buckets = arena_->layout().buckets.size();
+  auto const& layout = arena_->layout();
   bool const is_last = num_left_ == 1;
-  for (std::size_t i = 0; i < num_buckets; ++i) {
+  for (std::size_t i = 0; i < layout.num_ordered; ++i) {
     if (is_last && num_waited_[i] == 0) continue;
     if (num_waited_[i] > 0) name_missing();
     arena_->add(i);
   }
-  arena_->add(num_buckets);
+  for (auto i = layout.num_ordered; i < layout.num_exchanges(); ++i)
+    arena_->add(i);
 }
 
 void GradientSum::name_missing() {

@@ -37,6 +37,7 @@ struct GradientSumOptions {
   /// owner: from the second step on, each rank has the gradients of owned()
   /// alone, and the norm of all.
   SumFor whom = SumFor::all;
+  TransitType transit = TransitType::fp32;  ///< of gradients; counts are fp32
 };
 
 /// How the exchange of a step went on this rank.
@@ -100,7 +101,7 @@ class GradientSum {
   GradientLayout const& layout() const { return arena_->layout(); }
   /// The parts of such a vector that this rank owns.
   std::vector<ValueRange> owned() const { return arena_->owned(); }
-  /// What each rank owns of a vector of layout().num_values, to all.
+  /// What each rank owns of such a vector, to all.
   /// Collective.
   void share(at::Tensor const& flat) { arena_->share(flat); }
   /// The micro-batches' mean statistics, weighted by their clips.

@@ -234,7 +234,10 @@ Activations activations_of(TrainConfig const& train) {
 GradientSumOptions gradient_sum_options(ParallelConfig const& parallel) {
   return {.buckets = {.first_mb = parallel.first_bucket_mb,
                       .mb = parallel.bucket_mb},
-          .whom = parallel.zero1 ? SumFor::owner : SumFor::all};
+          .whom = parallel.zero1 ? SumFor::owner : SumFor::all,
+          .transit = parallel.compress == Compression::bf16
+                         ? TransitType::bf16
+                         : TransitType::fp32};
 }
 
 std::unique_ptr<Optimizer> training_optimizer(
@@ -295,7 +298,7 @@ std::string experiment_digest(RunConfig const& config) {
   neutral.train.stop_after.reset();
   neutral.train.watchdog_s = 0;
   neutral.train.activation_checkpointing = ActivationCheckpointing::none;
-  neutral.parallel = {};
+  neutral.parallel = {.compress = config.parallel.compress};
   neutral.eval = {};
   neutral.checkpoint = {};
   neutral.log = {};

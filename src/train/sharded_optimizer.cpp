@@ -61,7 +61,7 @@ void ShardedOptimizer::shard() {
 
 void ShardedOptimizer::flatten_parameters() {
   auto const& layout = sums_->layout();
-  flat_ = at::zeros(static_cast<std::int64_t>(layout.num_values));
+  flat_ = at::zeros(static_cast<std::int64_t>(layout.num_gradient_values));
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     auto parameter = parameters_[i].parameter;
     auto const place =

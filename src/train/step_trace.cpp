@@ -61,8 +61,9 @@ void StepTrace::add_exchange(GradientSum const& sums, double backward_begin_s) {
   double from_s = backward_begin_s;
   std::vector<double> row_ends_s;  // of the rows below the first
   for (std::size_t i = 0; i < times.size(); ++i) {
-    auto const name = i + 1 < times.size() ? fmt::format("bucket {}", i)
-                                           : std::string("tail");
+    auto const name = i < sums.layout().buckets.size()
+                          ? fmt::format("bucket {}", i)
+                          : std::string("tail");
     auto const num_bytes = sums.layout().exchange(i).size * sizeof(float);
     add_event("until " + name, from_s, times[i].posted_s, kMainRow, num_bytes);
     from_s = times[i].posted_s;

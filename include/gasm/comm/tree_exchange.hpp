@@ -32,6 +32,17 @@ enum class SumFor {
          ///< (reduce-scatter)
 };
 
+/// The number format in which values travel between ranks.
+enum class TransitType {
+  fp32,
+  /// Half the bytes. Each subtree's value and each sum is rounded once to 8
+  /// significant bits, on all ranks alike, and additions are in fp32: a sum s
+  /// of subtrees x_i is off by at most u |s| + u (1 + u) sum |x_i|, u = 2^-8,
+  /// beside the rounding of fp32. As subtrees depend on the number of ranks,
+  /// so do the bits.
+  bf16
+};
+
 /// When an exchange was under way, by monotonic_s(). It may have ended before
 /// it was seen to.
 struct ExchangeTime {
@@ -53,8 +64,10 @@ struct ExchangeTime {
 class TreeExchange {
  public:
   /// Exchanges of one communicator need different channels, 0 .. 16,000.
-  /// `comm` must outlive it, and carry no other messages.
-  TreeExchange(Communicator const& comm, int channel);
+  /// `comm` must outlive it, and carry no other messages. `transit`: the same
+  /// on all ranks; one rank sends nothing, and rounds nothing.
+  TreeExchange(Communicator const& comm, int channel,
+               TransitType transit = TransitType::fp32);
   ~TreeExchange();
   TreeExchange(TreeExchange&&) noexcept;
   TreeExchange& operator=(TreeExchange&&) noexcept;
@@ -65,7 +78,7 @@ class TreeExchange {
   /// done. Does not wait.
   void post(TreeSum& sum, std::span<float> out, SumFor whom);
   /// Begins a round that adds nothing: each rank's owned part of `values`
-  /// goes to all ranks (all-gather). Does not wait.
+  /// goes to all ranks (all-gather), in fp32. Does not wait.
   void post_share(std::span<float> values);
   /// Does not wait. Returns is_done().
   bool advance();

@@ -39,7 +39,9 @@ struct ParallelConfig {
             "soon as backward has completed it.",
             between(0.001, 4096));
     v.field("compress", self.compress,
-            "Number format of gradients in transit.");
+            "Number format of gradients between ranks. bf16: half the bytes; "
+            "8 significant bits of each sum, and a curve that depends on the "
+            "number of ranks.");
     v.field("zero1", self.zero1,
             "Each rank keeps the optimiser's memory of its share of the "
             "parameters alone (ZeRO-1). Changes no bit of a run.");

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "gasm/base/error.hpp"
@@ -86,6 +87,57 @@ TEST(TreeExchange, SharesWhatEachRankOwns) {
     exchange.post_share(values);
     wait_for({&exchange, 1});
     EXPECT_TRUE(same_bits(values, expected));
+  }
+}
+
+/// The definition: subtrees rounded, added along the tree, rounded.
+TEST(TreeExchange, RoundsEachSubtreeAndTheSumOnce) {
+  auto const comm = test_world().duplicate();
+  std::size_t const num_values = 3001;
+  for (std::int64_t num_leaves : {1, 2, 4, 7}) {
+    std::vector<TreeNode> nodes;
+    std::vector<std::vector<float>> values;
+    for (int rank = 0; rank < comm.size(); ++rank) {
+      auto const range = even_leaf_range(num_leaves, rank, comm.size());
+      TreeSum part(num_leaves, num_values);
+      part.reset(range);
+      for (std::int64_t i = 0; i < range.count; ++i)
+        part.add_leaf(make_leaf(9, range.first + i, num_values));
+      for (std::size_t i = 0; i < part.nodes().size(); ++i) {
+        nodes.push_back(part.nodes()[i]);
+        values.emplace_back(part.values(i).begin(), part.values(i).end());
+      }
+    }
+    // Arithmetic of its own: the nearest multiple of 2^(exponent - 7).
+    auto const rounded = [&](float value) {
+      if (comm.size() == 1 || value == 0.0F) return value;
+      int exponent = 0;
+      std::frexp(value, &exponent);
+      float const unit = std::ldexp(1.0F, exponent - 8);
+      return std::nearbyint(value / unit) * unit;
+    };
+    for (auto& node : values)
+      std::ranges::transform(node, node.begin(), rounded);
+    for (auto const& step : plan_sum(num_leaves, nodes))
+      add_values(values[step.left], values[step.right]);
+    std::ranges::transform(values[0], values[0].begin(), rounded);
+
+    for (auto const whom : {SumFor::all, SumFor::owner}) {
+      TreeExchange exchange(comm, 0, TransitType::bf16);
+      TreeSum sum(1, num_values);
+      std::vector<float> out(num_values, -1.0F);
+      for (int round = 0; round < 2; ++round) {  // buffers are used again
+        fill(sum, num_leaves, 9);
+        exchange.post(sum, out, whom);
+        wait_for({&exchange, 1});
+      }
+      auto const mine = owned_values(num_values, comm.rank(), comm.size());
+      for (std::size_t i = 0; i < num_values; ++i) {
+        bool const is_mine = i >= mine.begin && i < mine.begin + mine.size;
+        ASSERT_EQ(out[i], whom == SumFor::all || is_mine ? values[0][i] : -1.0F)
+            << i;
+      }
+    }
   }
 }
 

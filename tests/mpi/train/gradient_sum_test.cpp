@@ -109,6 +109,27 @@ TEST(GradientSum, IsThatOfOneRank) {
   }
 }
 
+/// Counts are exact, and gradients off by what the header says.
+TEST(GradientSum, CompressedGradientsAreNear) {
+  Net const net(4);
+  Net const twin(4);
+  auto options = kSmallBuckets;
+  options.transit = TransitType::bf16;
+  GradientSum sums(test_world(), net.infos, {}, options);
+  GradientSum exact(test_world(), twin.infos, {}, kSmallBuckets);
+  for (int step = 0; step < 3; ++step) {
+    auto const clips = clips_of_step(step, 8);
+    auto const result = run_step(sums, net, clips, 8, 4);
+    EXPECT_EQ(result.loss, run_step(exact, twin, clips, 8, 4).loss);
+    for (std::size_t i = 0; i < net.infos.size(); ++i) {
+      auto const& expected = exact.gradients()[i];
+      auto const off = (sums.gradients()[i] - expected).norm().item<double>();
+      EXPECT_LE(off, 0.01 * expected.norm().item<double>());
+      EXPECT_EQ(off > 0.0, test_world().size() > 1);
+    }
+  }
+}
+
 /// Backward completes the last layer first.
 TEST(GradientSum, BucketsFollowBackward) {
   Net const net(6);

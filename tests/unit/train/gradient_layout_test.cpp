@@ -19,24 +19,26 @@ TEST(GradientLayout, FillsBucketsInTheOrderOfReadiness) {
   Sizes const sizes = {1000, 100, 300, 5000, 200};
   auto const layout = lay_out_gradients(
       sizes, Sizes{4, 2, 3, 0}, 7, {.first_mb = mb_of(300), .mb = mb_of(1500)});
-  // 200 | 300 | 5000, larger than a bucket | 1000 | tail: 100 and 7 more.
+  // 200 | 300 | 5000, larger than a bucket | 1000 | without order: 100 | 7.
   EXPECT_EQ(layout.bucket_of, (Sizes{3, 4, 1, 2, 0}));
   EXPECT_EQ(layout.offset_of, (Sizes{5760, 6784, 256, 640, 0}));
   EXPECT_EQ(layout.buckets,
             (std::vector<ValueRange>{
-                {0, 256}, {256, 384}, {640, 5120}, {5760, 1024}}));
-  EXPECT_EQ(layout.tail, (ValueRange{6784, 128 + 7}));
+                {0, 256}, {256, 384}, {640, 5120}, {5760, 1024}, {6784, 128}}));
+  EXPECT_EQ(layout.num_ordered, 4u);
+  EXPECT_EQ(layout.tail, (ValueRange{6912, 7}));
   EXPECT_EQ(layout.num_gradient_values, 6912u);
   EXPECT_EQ(layout.num_values, 6919u);
-  EXPECT_EQ(layout.num_exchanges(), 5u);
+  EXPECT_EQ(layout.num_exchanges(), 6u);
 }
 
-TEST(GradientLayout, PutsAllIntoTheTailWhereNoOrderIsKnown) {
+TEST(GradientLayout, HasOneBucketWhereNoOrderIsKnown) {
   Sizes const sizes = {3, 4};
   auto const layout = lay_out_gradients(sizes, {}, 2, {});
-  EXPECT_TRUE(layout.buckets.empty());
+  EXPECT_EQ(layout.num_ordered, 0u);
+  EXPECT_EQ(layout.buckets, (std::vector<ValueRange>{{0, 256}}));
   EXPECT_EQ(layout.offset_of, (Sizes{0, 128}));
-  EXPECT_EQ(layout.tail, (ValueRange{0, 258}));
+  EXPECT_EQ(layout.tail, (ValueRange{256, 2}));
 }
 
 TEST(GradientLayout, CountsEachBlockOnceByParameter) {
