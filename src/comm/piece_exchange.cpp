@@ -71,7 +71,7 @@ void PieceExchange::reduce_pieces(Values values, std::span<Piece const> pieces,
     auto const f = static_cast<std::size_t>(from);
     auto* const into = received_.data() + f * piece_bytes;
     addends[f] = {from == rank ? address(values, mine.begin) : into,
-                  calls[f].reduction.factor};
+                  calls[f].reduction.used_factor()};
     if (from != rank)
       check_mpi(MPI_Irecv(into, static_cast<int>(mine.size), type, from, kTag,
                           comm, &requests_.emplace_back()),

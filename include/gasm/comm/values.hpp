@@ -46,7 +46,9 @@ inline Values fp16_values(std::span<std::uint16_t> bits) {
 struct Reduction {
   enum class Kind { sum, mean, scaled_sum, maximum };
   Kind kind = Kind::sum;
-  float factor = 1.0f;  ///< of a scaled sum, this rank's own
+  float factor = 1.0f;  ///< of a scaled sum, this rank's own; else unused
+
+  float used_factor() const { return kind == Kind::scaled_sum ? factor : 1.0f; }
 
   static constexpr Reduction sum() { return {Kind::sum, 1.0f}; }
   /// The sum divided by the number of ranks.

@@ -26,9 +26,8 @@ constexpr std::size_t kMany = (std::size_t(1) << 21) + 4099;
 /// This rank's own: 0.5, 0.75, 1, ...
 float factor_of(int rank) { return 0.5f + 0.25f * static_cast<float>(rank); }
 
-Reduction reduction_of(Kind kind, int rank) {
-  return {kind, kind == Kind::scaled_sum ? factor_of(rank) : 1.0f};
-}
+/// A factor changes scaled sums alone.
+Reduction reduction_of(Kind kind, int rank) { return {kind, factor_of(rank)}; }
 
 TypedNumbers numbers_of(DataType type, std::size_t count, int rank) {
   TypedNumbers numbers(type, count);
@@ -50,7 +49,7 @@ struct Oracle {
 
   Oracle(TypedNumbers const& mine, Kind kind) {
     int const rank = test_world().rank();
-    double const factor = reduction_of(kind, rank).factor;
+    double const factor = kind == Kind::scaled_sum ? factor_of(rank) : 1.0f;
     for (std::size_t i = 0; i < mine.size(); ++i) {
       result.push_back(factor * static_cast<double>(mine.at(i)));
       magnitude.push_back(std::abs(result.back()));
