@@ -16,7 +16,7 @@ namespace {
 /// Floats that one MPI_Allreduce gets. What it needs in between then stays in
 /// the cache: tens of megabytes in one piece take twice to three times as
 /// long with Open MPI 4.1 (docs/benchmarks.md).
-constexpr std::size_t kSlabValues = std::size_t(1) << 19;
+constexpr std::size_t kSlabValues = std::size_t(1) << 20;
 
 void multiply(std::span<float> values, float factor) {
   if (factor == 1.0f) return;
