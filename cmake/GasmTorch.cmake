@@ -22,6 +22,7 @@ if(NOT EXISTS ${_root}/lib/libtorch_cpu.so)
     "Try -DGASM_TORCH_ROOT=/path/to/libtorch.")
 endif()
 message(STATUS "LibTorch: ${_root}")
+set(GASM_TORCH_FOLDER ${_root})
 
 file(GLOB _nvidia_libs ${_root}/../nvidia/*/lib)
 set(_cuda OFF)

@@ -39,6 +39,8 @@ constexpr std::array kCommands = {
             run_weights_convert},
     Command{"weights inspect", "show what a file of weights holds",
             run_weights_inspect},
+    Command{"bench allreduce", "measure the exchange of gradients",
+            run_bench_all_reduce},
     Command{"bench decode", "measure decoding speed", run_bench_decode},
     Command{"bench model", "measure what a model costs", run_bench_model},
     Command{"bench store", "measure how fast a store becomes batches",

@@ -25,6 +25,7 @@ int run_eval(Arguments const& arguments);
 int run_forward(Arguments const& arguments);
 int run_weights_convert(Arguments const& arguments);
 int run_weights_inspect(Arguments const& arguments);
+int run_bench_all_reduce(Arguments const& arguments);
 int run_bench_decode(Arguments const& arguments);
 int run_bench_model(Arguments const& arguments);
 int run_bench_store(Arguments const& arguments);

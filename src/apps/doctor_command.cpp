@@ -1,97 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <fmt/format.h>
-
 #include "commands.hpp"
-#include "gasm/base/build_info.hpp"
-#include "gasm/base/host_name.hpp"
-#include "gasm/comm/mpi_info.hpp"
+#include "doctor_text.hpp"
+#include "gasm/comm/rank_layout.hpp"
 #include "gasm/comm/run_guarded.hpp"
-#include "gasm/store/hdf5_info.hpp"
-#include "gasm/video/ffmpeg_info.hpp"
-#include "known_bad.hpp"
-#include "machine_info.hpp"
-#include "torch_info.hpp"
 
 namespace gasm {
-namespace {
-
-constexpr double kGibibyte = 1024.0 * 1024.0 * 1024.0;
-constexpr double kMinTemp_gib = 1.0;
-
-std::string mark(bool is_good) { return is_good ? "[ok]  " : "[warn]"; }
-
-std::string row(std::string const& name, std::string const& value) {
-  return fmt::format("       {:<12} {}\n", name, value);
-}
-
-std::string row(bool is_good, std::string const& name,
-                std::string const& value) {
-  return fmt::format("{} {:<12} {}\n", mark(is_good), name, value);
-}
-
-std::string build_text() {
-  auto const build = build_info();
-  return "Build\n" +
-         row("gasm", build.version + " (" + build.build_type + ")") +
-         row("commit", build.commit + (build.dirty ? " with changes" : "")) +
-         row("compiler", build.compiler);
-}
-
-std::string torch_text(MachineInfo const& machine) {
-  auto const torch = torch_info();
-  auto const cuda = !torch.has_cuda_linked
-                        ? std::string("not linked, runs on the CPU")
-                        : fmt::format("linked, {} device{}", torch.num_devices,
-                                      torch.num_devices == 1 ? "" : "s");
-  // A driver that goes unused is worth a look; a machine without one is not.
-  return row("LibTorch", torch.version) +
-         row(!machine.has_gpu_driver || torch.num_devices > 0, "CUDA", cuda);
-}
-
-std::string libraries_text(MachineInfo const& machine) {
-  auto const hdf5 = hdf5_info();
-  auto const ffmpeg = ffmpeg_info();
-  std::string parts;
-  for (auto const& [name, version] : ffmpeg.libraries)
-    parts += (parts.empty() ? "" : ", ") + name + " " + version;
-  return "Libraries\n" + row("MPI", mpi_library_version()) +
-         row(hdf5.is_parallel, "HDF5",
-             hdf5.version + (hdf5.is_parallel ? ", parallel" : ", serial")) +
-         row("FFmpeg", ffmpeg.release + " (" + parts + ")") +
-         row(ffmpeg.decodes_vp9, "VP9 decoder",
-             ffmpeg.decodes_vp9 ? "yes" : "none: SSv2 cannot be read") +
-         row(ffmpeg.encodes_vp9, "VP9 encoder",
-             ffmpeg.encodes_vp9 ? "libvpx-vp9" : "none: no gasm synth") +
-         torch_text(machine);
-}
-
-std::string machine_text(MachineInfo const& machine) {
-  double const temp_gib =
-      static_cast<double>(machine.temp_free_bytes) / kGibibyte;
-  return "Machine\n" + row("host", host_name()) +
-         row("CPUs", std::to_string(machine.num_cpus)) +
-         row("memory", fmt::format("{:.1f} GiB",
-                                   static_cast<double>(machine.memory_bytes) /
-                                       kGibibyte)) +
-         row(temp_gib >= kMinTemp_gib, "temporary",
-             fmt::format("{}, {:.1f} GiB free", machine.temp_folder.string(),
-                         temp_gib));
-}
-
-std::string ranks_text(Communicator const& world) {
-  auto const level = mpi_thread_level();
-  auto text = "MPI, started\n" + row("ranks", std::to_string(world.size())) +
-              row(level != "MPI_THREAD_SINGLE", "threads", level) +
-              "Known bad versions\n";
-  auto const hdf5 = hdf5_info();
-  for (auto const& finding :
-       known_bad({mpi_library_version(), hdf5.version, hdf5.is_parallel}))
-    text +=
-        fmt::format("{} {}\n", mark(finding.mark == Mark::ok), finding.text);
-  return text;
-}
-
-}  // namespace
 
 int run_doctor(Arguments const& arguments) {
   CommandLine line(
@@ -103,14 +16,13 @@ int run_doctor(Arguments const& arguments) {
        .example = "mpirun -n 2 gasm doctor"});
   if (printed_help(line, arguments)) return 0;
   // Before MPI starts, since that is what may not work.
-  if (is_speaker() && arguments.words.empty()) {
-    auto const machine = machine_info();
-    print(build_text() + libraries_text(machine) + machine_text(machine));
-  }
+  if (is_speaker() && arguments.words.empty()) print(system_text());
   return run_guarded(arguments.argc, arguments.argv,
                      [&](Communicator const& world) {
                        line.parse(arguments.words);
-                       if (world.is_root()) print(ranks_text(world));
+                       auto const layout = rank_layout(world, "cpu");
+                       if (world.is_root())
+                         print(ranks_text(world.size(), layout));
                        return ExitCode::done;
                      });
 }

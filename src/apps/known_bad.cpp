@@ -2,6 +2,7 @@
 #include "known_bad.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cctype>
 #include <cstdlib>
@@ -29,16 +30,18 @@ Finding file_locks(LibraryVersions const& versions) {
   bool const is_fixed = found >= Numbers{5, 0, 6} ||
                         (found >= Numbers{4, 1, 7} && found < Numbers{5, 0, 0});
   if (is_fixed) return {Mark::ok, "MPI-IO locks: fixed in this Open MPI"};
+  auto const bad = fmt::format(
+      "MPI-IO locks: Open MPI {} writes parallel files wrongly (those before "
+      "4.1.7 and 5.0.6 do)",
+      fmt::join(found, "."));
   auto const value = environment("OMPI_MCA_fs_ufs_lock_algorithm");
   if (value == "3")
     return {Mark::ok,
-            "MPI-IO locks: this Open MPI writes parallel files wrongly without "
-            "range locks; fs_ufs_lock_algorithm=3 is set"};
+            bad + " without range locks; fs_ufs_lock_algorithm=3 is set"};
   return {Mark::warn,
-          fmt::format("MPI-IO locks: this Open MPI writes parallel files "
-                      "wrongly (fs_ufs_lock_algorithm is '{}'). Try unset "
+          fmt::format("{} (fs_ufs_lock_algorithm is '{}'). Try unset "
                       "OMPI_MCA_fs_ufs_lock_algorithm",
-                      value)};
+                      bad, value)};
 }
 
 /// OMPIO's default collective writer hangs (HDFGroup/hdf5#1227).
@@ -63,9 +66,12 @@ Finding collective_metadata(LibraryVersions const& versions) {
   bool const is_bad =
       (found >= Numbers{1, 10, 5} && found < Numbers{1, 10, 9}) ||
       (found >= Numbers{1, 12, 0} && found < Numbers{1, 12, 2});
-  return {Mark::ok, is_bad ? "collective metadata: broken in this HDF5; never "
-                             "used here, the root reads and broadcasts"
-                           : "collective metadata: fine in this HDF5"};
+  if (!is_bad) return {Mark::ok, "collective metadata: fine in this HDF5"};
+  return {Mark::ok,
+          fmt::format("collective metadata: broken in HDF5 {} (1.10.5 to "
+                      "1.10.8, 1.12.0 and 1.12.1 are); never used here, the "
+                      "root reads and broadcasts",
+                      versions.hdf5)};
 }
 
 Finding parallel_hdf5(LibraryVersions const& versions) {

@@ -1,229 +1,147 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gasm/comm/collective.hpp"
 
-#include <mpi.h>
+#include <fmt/format.h>
 
-#include <algorithm>
-#include <optional>
-#include <vector>
+#include <string>
 
+#include "collective_call.hpp"
 #include "gasm/comm/agree.hpp"
 #include "gasm/comm/collective_log.hpp"
-#include "gasm/comm/native.hpp"
 
 namespace gasm {
 namespace {
 
-/// Values exchanged at once: bounds the receive buffers, and every count fits
-/// MPI's int.
-constexpr std::size_t kSlabValues = std::size_t(1) << 22;
-/// Values added at once: a block of all nodes stays in the cache.
-constexpr std::size_t kBlockValues = std::size_t(1) << 12;
-
-/// What the ranks must know of each other's part of a TreeSum.
-struct Part {
-  std::int64_t num_leaves;
-  std::uint64_t num_values;
-  LeafRange range;
-  std::int64_t is_ready;
-};
-
-Part describe(TreeSum const& sum, std::span<float const> out) {
-  bool const is_ready = sum.is_complete() && out.size() == sum.num_values();
-  return {sum.num_leaves(), sum.num_values(), sum.range(), is_ready};
+bool is_reduction(Operation operation) {
+  return operation == Operation::all_reduce ||
+         operation == Operation::reduce_scatter;
 }
 
-/// The same on all ranks, for all see the same parts.
-void require_whole(std::span<Part const> parts) {
-  std::int64_t next = 0;
-  for (std::size_t rank = 0; rank < parts.size(); ++rank) {
-    Part const& part = parts[rank];
-    if (part.num_leaves != parts[0].num_leaves ||
-        part.num_values != parts[0].num_values)
-      throw AgreedError(
-          error("rank {} sums {} leaves of {} values, rank 0 {} of {}", rank,
-                part.num_leaves, part.num_values, parts[0].num_leaves,
-                parts[0].num_values));
-    if (part.is_ready == 0)
-      throw AgreedError(error(
-          "rank {} has not added all of its {} leaves, or wants the sum of {} "
-          "values in an array of another size",
-          rank, part.range.count, part.num_values));
-    if (part.range.count > 0 && part.range.first != next)
-      throw AgreedError(
-          error("rank {} adds leaves from {} on (leaf {} is next)", rank,
-                part.range.first, next));
-    next += part.range.count;
-  }
-  if (next != parts[0].num_leaves)
-    throw AgreedError(error("the ranks add {} leaves (the sum has {})", next,
-                            parts[0].num_leaves));
+bool has_shares(Operation operation) {
+  return operation == Operation::reduce_scatter ||
+         operation == Operation::all_gather;
 }
 
-class MpiCollective : public Collective {
- public:
-  explicit MpiCollective(Communicator comm) : comm_(std::move(comm)) {}
-
-  int rank() const override { return comm_.rank(); }
-  int size() const override { return comm_.size(); }
-  void all_reduce_sum(std::span<float> values) override {
-    comm_.all_reduce(values, ReduceOp::sum);
-  }
-  void all_reduce_max(std::span<float> values) override {
-    comm_.all_reduce(values, ReduceOp::max);
-  }
-  void reduce(TreeSum& sum, std::span<float> out) override;
-
- private:
-  /// All ranks' nodes, by leaf, and where each rank's begin.
-  struct Layout {
-    std::vector<TreeNode> nodes;
-    std::vector<std::size_t> first_of_rank;
-    std::vector<TreeStep> steps;
-  };
-  struct Chunk {
-    std::size_t begin;
-    std::size_t size;
-  };
-
-  static Layout lay_out(std::span<Part const> parts);
-  Chunk chunk_of(int rank, Chunk slab) const;
-  void exchange(Layout const& layout, TreeSum& sum, Chunk slab);
-  void add_along_tree(Layout const& layout, std::span<float> out);
-  void share(std::span<float> out, Chunk slab);
-
-  Communicator comm_;
-  std::vector<float> received_;
-  std::vector<float*> node_values_;
-  std::vector<MPI_Request> requests_;
-};
-
-MpiCollective::Layout MpiCollective::lay_out(std::span<Part const> parts) {
-  Layout layout;
-  for (Part const& part : parts) {
-    layout.first_of_rank.push_back(layout.nodes.size());
-    auto const nodes = cover_range(part.num_leaves, part.range);
-    layout.nodes.insert(layout.nodes.end(), nodes.begin(), nodes.end());
-  }
-  layout.first_of_rank.push_back(layout.nodes.size());
-  layout.steps = plan_sum(parts[0].num_leaves, layout.nodes);
-  return layout;
+bool is_same(CollectiveCall const& a, CollectiveCall const& b) {
+  return a.operation == b.operation && a.values.count == b.values.count &&
+         a.values.type == b.values.type && a.values.memory == b.values.memory &&
+         a.reduction.kind == b.reduction.kind && a.root == b.root;
 }
 
-MpiCollective::Chunk MpiCollective::chunk_of(int rank, Chunk slab) const {
-  auto const r = static_cast<std::size_t>(rank);
-  auto const n = static_cast<std::size_t>(size());
-  std::size_t const begin = slab.size * r / n;
-  return {slab.begin + begin, slab.size * (r + 1) / n - begin};
+std::string text_of(CollectiveCall const& call) {
+  auto text = fmt::format("{} of {} {} values in {}", name_of(call.operation),
+                          call.values.count, name_of(call.values.type),
+                          name_of(call.values.memory));
+  if (is_reduction(call.operation))
+    text += fmt::format(" ({})", name_of(call.reduction.kind));
+  if (call.operation == Operation::broadcast)
+    text += fmt::format(" (root {})", call.root);
+  return text;
 }
 
-/// Brings all nodes' values of this rank's chunk here (node_values_), straight
-/// from where they were summed.
-void MpiCollective::exchange(Layout const& layout, TreeSum& sum, Chunk slab) {
-  MPI_Comm const comm = native_handle(comm_);
-  constexpr int tag = 2;
-  Chunk const mine = chunk_of(rank(), slab);
-  std::size_t const num_nodes = layout.nodes.size();
-  auto const own = static_cast<std::size_t>(rank());
-  std::size_t const own_begin = layout.first_of_rank[own];
-  std::size_t const num_own = layout.first_of_rank[own + 1] - own_begin;
-  if (received_.size() < (num_nodes - num_own) * mine.size)
-    received_.resize((num_nodes - num_own) * mine.size);
-  node_values_.resize(num_nodes);
-  requests_.clear();
-
-  float* into = received_.data();
-  for (int from = 0; from < size(); ++from) {
-    auto const f = static_cast<std::size_t>(from);
-    for (auto i = layout.first_of_rank[f]; i < layout.first_of_rank[f + 1];
-         ++i) {
-      if (from == rank()) {
-        node_values_[i] = sum.values(i - own_begin).data() + mine.begin;
-        continue;
-      }
-      node_values_[i] = into;
-      check_mpi(MPI_Irecv(into, static_cast<int>(mine.size), MPI_FLOAT, from,
-                          tag, comm, &requests_.emplace_back()),
-                "tree reduce");
-      into += mine.size;
-    }
-  }
-  // Each rank starts with its neighbour, so that not all send to one.
-  for (int hop = 1; hop < size(); ++hop) {
-    int const to = (rank() + hop) % size();
-    Chunk const theirs = chunk_of(to, slab);
-    for (std::size_t i = 0; i < num_own; ++i)
-      check_mpi(MPI_Isend(sum.values(i).data() + theirs.begin,
-                          static_cast<int>(theirs.size), MPI_FLOAT, to, tag,
-                          comm, &requests_.emplace_back()),
-                "tree reduce");
-  }
-  check_mpi(MPI_Waitall(static_cast<int>(requests_.size()), requests_.data(),
-                        MPI_STATUSES_IGNORE),
-            "tree reduce");
+void require_equal_shares(CollectiveCall const& call, int num_ranks) {
+  auto const n = static_cast<std::size_t>(num_ranks);
+  std::size_t const rest = call.values.count % n;
+  if (rest == 0) return;
+  throw AgreedError(
+      error("{} on {} ranks (their shares must be equal). Try padding to {}",
+            text_of(call), num_ranks, call.values.count + n - rest));
 }
-
-void MpiCollective::add_along_tree(Layout const& layout, std::span<float> out) {
-  for (std::size_t begin = 0; begin < out.size(); begin += kBlockValues) {
-    std::size_t const count = std::min(kBlockValues, out.size() - begin);
-    for (auto const& step : layout.steps)
-      add_values({node_values_[step.left] + begin, count},
-                 {node_values_[step.right] + begin, count});
-    std::copy_n(node_values_[0] + begin, count, out.data() + begin);
-  }
-}
-
-void MpiCollective::share(std::span<float> out, Chunk slab) {
-  std::vector<int> counts;
-  std::vector<int> offsets;
-  for (int owner = 0; owner < size(); ++owner) {
-    Chunk const theirs = chunk_of(owner, slab);
-    counts.push_back(static_cast<int>(theirs.size));
-    offsets.push_back(static_cast<int>(theirs.begin - slab.begin));
-  }
-  check_mpi(MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL,
-                           out.data() + slab.begin, counts.data(),
-                           offsets.data(), MPI_FLOAT, native_handle(comm_)),
-            "tree reduce");
-}
-
-void MpiCollective::reduce(TreeSum& sum, std::span<float> out) {
-  CollectiveScope scope("tree_reduce", out.size_bytes());
-  auto const parts = comm_.all_gather(describe(sum, out));
-  require_whole(parts);
-  Layout const layout = lay_out(parts);
-  for (std::size_t begin = 0; begin < out.size(); begin += kSlabValues) {
-    Chunk const slab{begin, std::min(kSlabValues, out.size() - begin)};
-    exchange(layout, sum, slab);
-    Chunk const mine = chunk_of(rank(), slab);
-    add_along_tree(layout, out.subspan(mine.begin, mine.size));
-    share(out, slab);
-  }
-}
-
-class SelfCollective : public Collective {
- public:
-  int rank() const override { return 0; }
-  int size() const override { return 1; }
-  void all_reduce_sum(std::span<float>) override {}
-  void all_reduce_max(std::span<float>) override {}
-  void reduce(TreeSum& sum, std::span<float> out) override {
-    Part const part = describe(sum, out);
-    require_whole(std::span(&part, 1));
-    auto const total = sum.values(0);
-    std::copy(total.begin(), total.end(), out.begin());
-  }
-};
 
 }  // namespace
 
-std::unique_ptr<Collective> make_mpi_collective(Communicator const& comm) {
-  if (comm.size() == 1) return make_self_collective();
-  return std::make_unique<MpiCollective>(comm.duplicate());
+char const* name_of(DataType type) {
+  switch (type) {
+    case DataType::fp32:
+      return "fp32";
+    case DataType::bf16:
+      return "bf16";
+    case DataType::fp16:
+      return "fp16";
+  }
+  return "unknown";
 }
 
-std::unique_ptr<Collective> make_self_collective() {
-  return std::make_unique<SelfCollective>();
+char const* name_of(Memory memory) {
+  return memory == Memory::host ? "host memory" : "CUDA memory";
+}
+
+char const* name_of(Reduction::Kind kind) {
+  switch (kind) {
+    case Reduction::Kind::sum:
+      return "sum";
+    case Reduction::Kind::mean:
+      return "mean";
+    case Reduction::Kind::scaled_sum:
+      return "scaled sum";
+    case Reduction::Kind::maximum:
+      return "maximum";
+  }
+  return "unknown";
+}
+
+char const* name_of(Operation operation) {
+  switch (operation) {
+    case Operation::all_reduce:
+      return "all_reduce";
+    case Operation::reduce_scatter:
+      return "reduce_scatter";
+    case Operation::all_gather:
+      return "all_gather";
+    case Operation::broadcast:
+      return "broadcast";
+  }
+  return "unknown";
+}
+
+Values share(Values values, int rank, int num_ranks) {
+  std::size_t const count = values.count / static_cast<std::size_t>(num_ranks);
+  auto* const first = static_cast<std::byte*>(values.data);
+  std::size_t const skipped = count * static_cast<std::size_t>(rank);
+  return {first + skipped * bytes_of(values.type), count, values.type,
+          values.memory};
+}
+
+void require_same(std::span<CollectiveCall const> calls) {
+  for (std::size_t rank = 1; rank < calls.size(); ++rank)
+    if (!is_same(calls[rank], calls[0]))
+      throw AgreedError(
+          error("rank {} calls {}, rank 0 {} (all ranks must call the same)",
+                rank, text_of(calls[rank]), text_of(calls[0])));
+}
+
+void require_sense(CollectiveCall const& call, Memory memory, int num_ranks) {
+  if (call.values.memory != memory)
+    throw AgreedError(error("{} on a collective that works in {}",
+                            text_of(call), name_of(memory)));
+  if (has_shares(call.operation)) require_equal_shares(call, num_ranks);
+  if (call.root < 0 || call.root >= num_ranks)
+    throw AgreedError(
+        error("{}: no such rank ({} ranks)", text_of(call), num_ranks));
+}
+
+void Collective::check_and_run(CollectiveCall const& mine) {
+  CollectiveScope scope(name_of(mine.operation), mine.values.size_bytes());
+  auto const all = meet(mine);
+  require_same(all);
+  require_sense(mine, memory(), size());
+  if (mine.values.count > 0) run(mine, all);
+}
+
+void Collective::all_reduce(Values values, Reduction reduction) {
+  check_and_run({Operation::all_reduce, values, reduction, 0});
+}
+
+void Collective::reduce_scatter(Values values, Reduction reduction) {
+  check_and_run({Operation::reduce_scatter, values, reduction, 0});
+}
+
+void Collective::all_gather(Values values) {
+  check_and_run({Operation::all_gather, values, {}, 0});
+}
+
+void Collective::broadcast(Values values, int root) {
+  check_and_run({Operation::broadcast, values, {}, root});
 }
 
 }  // namespace gasm

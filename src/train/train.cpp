@@ -13,6 +13,7 @@
 #include "gasm/base/log.hpp"
 #include "gasm/comm/agree.hpp"
 #include "gasm/comm/mpi_info.hpp"
+#include "gasm/comm/rank_layout.hpp"
 #include "gasm/config/load.hpp"
 #include "gasm/extract/backbones.hpp"
 #include "gasm/store/hdf5_info.hpp"
@@ -109,6 +110,7 @@ TrainOutcome train(Communicator const& world, RunConfig const& config,
   // What lies outside the phases inside it: making parts, opening the records.
   Phase const phase(watchdog, "run", config.train.watchdog_s);
   log_to_file(folder.log_of_rank(world.rank()));
+  log_info("{}", rank_layout(world, "cpu"));
 
   auto data = open_training_data(world, config, watchdog);
   auto const model = build_model(world, config, watchdog, data.num_classes,

@@ -26,7 +26,7 @@ PARITY = pathlib.Path(__file__).resolve().parent.parent / "parity"
 COMMANDS = ("synth", "data fetch-check", "data verify", "data pack", "data subset",
             "data stats", "data inspect", "data monitor", "data batches", "data export-wds",
             "data import-wds", "data layout", "extract", "train", "eval", "forward",
-            "weights inspect", "bench decode", "bench store", "doctor")
+            "weights inspect", "bench allreduce", "bench decode", "bench store", "doctor")
 # Read by a process that has not begun to work: libraries, MPI's start.
 START_BYTES = 4_000_000
 SMALL_SET = ("--level", "S", "--train-draws", "2", "--val-draws", "1", "--test-draws", "1")
@@ -126,10 +126,15 @@ class Help(Case):
             out = self.good("doctor", ranks=ranks)
             for word in ("commit", "Open MPI", "MPI_THREAD_", "HDF5", "parallel", "FFmpeg",
                          "libavcodec", "LibTorch", "CUDA", "CPUs", "memory", "temporary",
-                         "fs_ufs_lock_algorithm"):
+                         "fs_ufs_lock_algorithm", "NCCL"):
                 self.assertIn(word, out)
             self.assertEqual(out.count("LibTorch"), 1)
             self.assertRegex(out, rf"ranks +{max(ranks, 1)}\n")
+            # Why not, or which version.
+            self.assertRegex(out, r"NCCL +(built in|not in this build)(, loads \d+\.\d+\.\d+)?[:,] .{10}")
+            last = max(ranks, 1) - 1
+            self.assertRegex(out, r"layout +node \S+: rank" + (r"s 0-%d" % last if last else " 0")
+                             + r" on cpu, cores? [\d,-]+")
 
 
 class Data(Case):

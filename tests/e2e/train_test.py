@@ -146,6 +146,8 @@ class Train(TrainCase):
             self.assertEqual(run.steps()[-1], 7)
             self.assertEqual(run.manifest()["state"], "stopped")
             run, out = self.train(name, ranks=then)
+            ranks = "rank 0" if then == 1 else f"ranks 0-{then - 1}"
+            self.assertRegex(out, rf"node \S+: {ranks} on cpu, cores? \d")
             self.assertIn("resumed from step 7 ", out)
             self.assert_undisturbed(run)
             self.assertEqual(run.manifest()["state"], "done")

@@ -14,7 +14,7 @@ import sys
 # Their members communicate though no argument shows it.
 COMMUNICATING_CLASSES = ("Communicator", "Collective", "MpiSession")
 # Members and functions of these classes' headers that only ask or move.
-LOCAL = {"rank", "size", "is_root", "self", "world", "native_handle",
+LOCAL = {"rank", "size", "memory", "is_root", "self", "world", "native_handle",
          "Communicator"}
 NOT_NAMES = {"if", "for", "while", "switch", "return", "sizeof", "requires",
              "decltype", "span", "as_bytes", "as_writable_bytes", "move",

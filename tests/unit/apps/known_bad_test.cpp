@@ -35,6 +35,18 @@ TEST(KnownBad, LocksMatterOnlyBeforeTheirRepair) {
   EXPECT_EQ(lock_mark("Open MPI v4.1.4, x"), Mark::warn);
 }
 
+TEST(KnownBad, NamesTheBadVersions) {
+  setenv("OMPI_MCA_fs_ufs_lock_algorithm", "3", 1);
+  auto const found = known_bad({"Open MPI v4.1.4, x", "1.10.8", true});
+  EXPECT_NE(found.at(0).text.find("Open MPI 4.1.4 writes"), std::string::npos);
+  EXPECT_NE(found.at(0).text.find("before 4.1.7 and 5.0.6"), std::string::npos);
+  EXPECT_NE(found.at(3).text.find("broken in HDF5 1.10.8"), std::string::npos);
+  for (auto const* good : {"1.10.9", "1.12.2", "1.14.0", "1.10.4"})
+    EXPECT_NE(known_bad({"MPICH", good, true}).at(3).text.find("fine"),
+              std::string::npos)
+        << good;
+}
+
 TEST(KnownBad, SerialHdf5IsAWarning) {
   EXPECT_EQ(known_bad({"MPICH", "1.14.0", false}).at(2).mark, Mark::warn);
   EXPECT_EQ(known_bad({"MPICH", "1.14.0", true}).at(2).mark, Mark::ok);
