@@ -81,6 +81,25 @@ TEST(SquaredDistance, IsBetweenCentresInPatches) {
                   2.5F * 2.5F + 4.5F * 4.5F);
 }
 
+TEST(CrossAttention, GainsStartWhereTheSpecSays) {
+  FusionSpec spec;
+  spec.semantic_grid = spec.motion_grid = {2, 2};
+  spec.fusion_dim = 8;
+  spec.fusion_heads = 2;
+  spec.cross_bias = true;
+  for (double const start : {0.25, 2.0}) {
+    spec.cross_bias_start = start;
+    BCast const layer(8, 8, spec);
+    int num_gains = 0;
+    for (auto const& gain : layer.named_parameters()) {
+      if (!gain.key().ends_with(".pos_gain")) continue;
+      ++num_gains;
+      EXPECT_TRUE(at::equal(gain.value(), at::full({2}, start)));
+    }
+    EXPECT_EQ(num_gains, 2);
+  }
+}
+
 TEST(CrossAttention, EqualsLoopsOverTokens) {
   torch::manual_seed(5);
   at::Tensor const distance = torch::rand({3, 4});
