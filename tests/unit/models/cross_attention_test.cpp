@@ -7,6 +7,7 @@
 #include <string>
 
 #include "gasm/config/fusion_spec.hpp"
+#include "gasm/models/fusion_layers.hpp"
 
 namespace gasm {
 namespace {
