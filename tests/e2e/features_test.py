@@ -221,7 +221,10 @@ class Features(TrainCase):
         several = {"model.semantic.frames": "[1, 4, 8]"}
         pooled = {**several, "model.semantic.frame_pool": "mean"}
         apart, _ = self.extract("apart.h5", "--dtype", "fp32", sets=several)
-        pair = self.pair("pooled", "--dtype", "fp32", sets=pooled)
+        pair = {"data.source": "features"}
+        for key, clips in (("data.train", "train.h5"), ("data.val", "validation.h5")):
+            pair[key], _ = self.extract(f"pooled-{clips}", "--dtype", "fp32", clips=clips,
+                                        sets=pooled)
         size = 3 * 4 * 64  # patches of one frame, channels
         maps = self.semantic_values(apart, 32 * 3 * size)
         means = self.semantic_values(pair["data.train"], 32 * size)
