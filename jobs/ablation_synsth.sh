@@ -78,8 +78,9 @@ rows_of() {
 for level in $levels; do rows_of "$level" >/dev/null || exit 2; done
 
 # sizes_of LEVEL: of the sets, in draws (times classes: clips), epochs, and the
-# learning rate of fusions.
+# learning rate of fusions; and what rows on features set besides at this level.
 sizes_of() {
+  of_level=()
   case $size-$1 in
     full-S)
       train_draws=500 val_draws=150 texture_draws=500 motion_draws=500
@@ -88,9 +89,14 @@ sizes_of() {
       ;;
     full-M)
       train_draws=750 val_draws=50 texture_draws=4000 motion_draws=250
-      texture_epochs=24 motion_epochs=4 fusion_epochs=3
+      texture_epochs=24 motion_epochs=4 fusion_epochs=4
       # At 1e-3 the distance bias has grown too little when the epochs are over.
       fusion_lr=3.0e-3
+      # From single frames the fusion learned how its few hundred draws look. All
+      # 18 frames of a clip become one map.
+      of_level=(--set "model.semantic.frames=[$(seq -s ", " 0 17)]"
+        --set model.semantic.frame_pool=mean
+        --set model.fusion.cross_bias_start=2.0 --set optim.weight_decay=0.3)
       ;;
     quick-S)
       train_draws=300 val_draws=100 texture_draws=400 motion_draws=400
@@ -147,7 +153,8 @@ of_frozen() {
   frozen=(--config "$config" --set model.semantic.train=none
     --set model.motion.train=none --set "model.motion.grid=[6, 8]"
     --set "model.semantic.weights=$data/texture.safetensors"
-    --set "model.motion.weights=$data/motion.safetensors")
+    --set "model.motion.weights=$data/motion.safetensors"
+    "${of_level[@]}")
 }
 
 # once OUTPUT INPUTS COMMAND OPTION...: gasm COMMAND, unless OUTPUT was made so.

@@ -189,6 +189,13 @@ void check_fusion(ModelConfig const& model, Locate const& locate) {
             "model.fusion.cross_bias",
             "needs more than one motion place. Try model.motion.grid: [4, "
             "4].");
+  refuse_if((is_cross || kind == FusionKind::bcast) &&
+                fusion.window == FusionWindow::aligned &&
+                model.semantic.frame_pool == FramePool::mean,
+            locate, "model.fusion.window",
+            "is aligned, but model.semantic.frame_pool is mean (no frame is "
+            "left to be nearest to a segment). Try global, or "
+            "model.semantic.frame_pool: none.");
   bool const has_graph = fusion.graph.layers > 0;
   refuse_if(has_graph && fusion.graph.edges == GraphEdges::frozen &&
                 fusion.standardise == Standardise::batchnorm,

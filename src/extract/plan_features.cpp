@@ -26,11 +26,17 @@ std::array<float, 2> span_of(int begin, int end, int count) {
           static_cast<float>(end) / static_cast<float>(count)};
 }
 
-FeatureStream semantic_stream(FusionSpec const& spec) {
+FeatureStream semantic_stream(SemanticConfig const& config,
+                              FusionSpec const& spec) {
   FeatureStream stream;
   stream.places = grid_places(spec.semantic_grid);
-  for (int const frame : spec.semantic_frames)
-    stream.times.push_back(span_of(frame, frame + 1, spec.clip_frames));
+  auto const& frames = config.frames;
+  if (config.frame_pool == FramePool::mean)
+    stream.times = {
+        span_of(frames.front(), frames.back() + 1, spec.clip_frames)};
+  else
+    for (int const frame : frames)
+      stream.times.push_back(span_of(frame, frame + 1, spec.clip_frames));
   stream.shape = {static_cast<std::int64_t>(stream.times.size()),
                   static_cast<std::int64_t>(stream.places.size()),
                   spec.semantic_dim};
@@ -72,7 +78,7 @@ FeatureStoreContents plan_features(RunConfig const& config,
   contents.num_views = num_views;
   contents.batch = batch;
   if (spec.fusion != FusionKind::motion)
-    contents.semantic = semantic_stream(spec);
+    contents.semantic = semantic_stream(config.model.semantic, spec);
   if (spec.fusion != FusionKind::semantic)
     contents.motion = motion_stream(spec);
   return contents;

@@ -34,11 +34,11 @@ std::int64_t nearest_frame(FusionSpec const& spec, std::int64_t segment) {
 }  // namespace
 
 CrossAttention::CrossAttention(std::int64_t dim, std::int64_t heads,
-                               at::Tensor const& distance)
+                               at::Tensor const& distance, double start)
     : heads_(heads) {
   if (distance.defined()) {
     distance_ = register_constant(*this, "distance", distance);
-    pos_gain_ = register_parameter("pos_gain", torch::full({heads}, 0.25));
+    pos_gain_ = register_parameter("pos_gain", torch::full({heads}, start));
   }
   q_ = register_module("q", torch::nn::Linear(dim, dim));
   k_ = register_module("k", torch::nn::Linear(dim, dim));

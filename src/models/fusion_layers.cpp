@@ -15,8 +15,11 @@ Directions make_directions(std::int64_t dim, FusionSpec const& spec) {
   at::Tensor const near =
       spec.cross_bias ? squared_distance(spec) : at::Tensor();
   at::Tensor const back = near.defined() ? near.t().contiguous() : near;
-  return {std::make_shared<CrossAttention>(dim, spec.fusion_heads, near),
-          std::make_shared<CrossAttention>(dim, spec.fusion_heads, back)};
+  auto const make = [&](at::Tensor const& distance) {
+    return std::make_shared<CrossAttention>(dim, spec.fusion_heads, distance,
+                                            spec.cross_bias_start);
+  };
+  return {make(near), make(back)};
 }
 
 std::shared_ptr<Ffn> make_ffn(std::int64_t dim, FusionSpec const& spec) {

@@ -86,7 +86,12 @@ FusionSpec fusion_spec(ModelConfig const& config, std::int64_t clip_frames,
     auto const patch = static_cast<int>(vit.patch_px);
     spec.semantic_grid = {config.semantic.resolution.height / patch,
                           config.semantic.resolution.width / patch};
-    spec.semantic_frames = config.semantic.frames;
+    auto const& frames = config.semantic.frames;
+    spec.semantic_frames = frames;
+    // One map stands for all frames; which of them it is called after only
+    // matters to aligned windows, which are refused then.
+    if (config.semantic.frame_pool == FramePool::mean)
+      spec.semantic_frames = {frames[frames.size() / 2]};
   } else {
     spec.semantic_frames = {0};  // unused, but inside of any clip
   }
@@ -113,6 +118,7 @@ FusionSpec fusion_spec(ModelConfig const& config, std::int64_t clip_frames,
   // Only layers with cross-attention have the bias.
   spec.cross_bias = fusion.cross_bias && (fusion.kind == FusionKind::bcast ||
                                           fusion.kind == FusionKind::cross);
+  spec.cross_bias_start = fusion.cross_bias_start;
   spec.pool = fusion.pool;
   spec.pool_heads = fusion.pool_heads;
   spec.standardise = fusion.standardise;
@@ -190,9 +196,8 @@ torch::nn::Module& VideoModel::motion_module() {
 }
 
 at::Tensor VideoModel::semantic_features(at::Tensor const& clips) {
-  FusionSpec const& spec = cast_->spec();
-  std::vector<std::int64_t> const frames(spec.semantic_frames.begin(),
-                                         spec.semantic_frames.end());
+  std::vector<std::int64_t> const frames(config_.semantic.frames.begin(),
+                                         config_.semantic.frames.end());
   auto const num_frames = static_cast<std::int64_t>(frames.size());
   at::Tensor const index = at::tensor(frames, at::kLong).to(clips.device());
   at::Tensor const pixels =
@@ -201,7 +206,11 @@ at::Tensor VideoModel::semantic_features(at::Tensor const& clips) {
       at::addcmul(semantic_shift_, pixels, semantic_scale_);
   VitTokens const tokens =
       semantic_->forward(in_order(images, config_.semantic.channels));
-  return tokens.patches.unflatten(0, {clips.size(0), num_frames});
+  at::Tensor const maps =
+      tokens.patches.unflatten(0, {clips.size(0), num_frames});
+  return config_.semantic.frame_pool == FramePool::mean
+             ? maps.mean(1, /*keepdim=*/true)
+             : maps;
 }
 
 at::Tensor VideoModel::motion_features(at::Tensor const& clips) {
@@ -251,7 +260,7 @@ std::vector<PartSummary> VideoModel::parts() {
   std::vector<PartSummary> parts;
   if (auto const& vit = semantic_)
     parts.push_back(summarise("semantic_backbone", *vit,
-                              static_cast<double>(spec.semantic_frames.size()) *
+                              static_cast<double>(semantic.frames.size()) *
                                   vit_macs(vit->options(), h, w)));
   if (auto const& i3d = motion_)
     parts.push_back(

@@ -197,10 +197,6 @@ std::array<std::int64_t, 2> stored_grid(
       source, shape_text(table), wanted[0], wanted[1]);
 }
 
-}  // namespace
-
-namespace {
-
 BackboneWeights apply_naming(WeightNaming const& naming,
                              TensorMap const& tensors,
                              std::string const& source) {

@@ -94,9 +94,12 @@ void check(RunConfig const& config, BenchTrainOptions const& options) {
     throw usage_error(
         "data.source is clips, but random features are trained on. Try --set "
         "data.source=features");
-  if (options.batch < 1 || options.num_steps < 1 || options.warm_up < 0)
+  if (options.batch < 1 || options.num_steps < 1)
     throw usage_error("batch {} and steps {} must be at least 1", options.batch,
                       options.num_steps);
+  if (options.warm_up < 0)
+    throw usage_error("warm-up is {} (must be at least 0). Try 3",
+                      options.warm_up);
 }
 
 }  // namespace

@@ -54,6 +54,7 @@ class BenchTrain(unittest.TestCase):
         random = ("--random-features",)
         self.bad("at least 1", *GUIDE, *random, "--batch", 0, ranks=2)
         self.bad("at least 1", *GUIDE, *random, "--steps", 0)
+        self.bad(r"warm-up is -1 \(must be at least 0\)", *GUIDE, *random, "--warm-up", -1)
         self.bad("Try --set data.source=features", *GUIDE, *random, "--set",
                  "data.source=clips")
 

@@ -10,6 +10,7 @@ import random
 import re
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -63,6 +64,12 @@ class Features(TrainCase):
     def assert_no_leftover(self, output):
         left = [path.name for path in output.parent.glob(output.name + ".*")]
         self.assertEqual(left, [])
+
+    def semantic_values(self, path, count):
+        """The first large array of a file in single precision begins at 1 MiB."""
+        with open(path, "rb") as file:
+            file.seek(1 << 20)
+            return struct.unpack(f"<{count}f", file.read(4 * count))
 
     # ---- the file
 
@@ -209,6 +216,33 @@ class Features(TrainCase):
         half, _ = self.train("half", self.pair("half"))
         for loss, other in zip(self.losses(half), wanted, strict=True):
             self.assertAlmostEqual(loss, other, delta=2e-2 * other)
+
+    def test_pooled_frames_are_the_mean_of_the_others(self):
+        several = {"model.semantic.frames": "[1, 4, 8]"}
+        pooled = {**several, "model.semantic.frame_pool": "mean"}
+        apart, _ = self.extract("apart.h5", "--dtype", "fp32", sets=several)
+        pair = {"data.source": "features"}
+        for key, clips in (("data.train", "train.h5"), ("data.val", "validation.h5")):
+            pair[key], _ = self.extract(f"pooled-{clips}", "--dtype", "fp32", clips=clips,
+                                        sets=pooled)
+        size = 3 * 4 * 64  # patches of one frame, channels
+        maps = self.semantic_values(apart, 32 * 3 * size)
+        means = self.semantic_values(pair["data.train"], 32 * size)
+        for i, mean in enumerate(means):
+            clip, value = divmod(i, size)
+            of_frames = [maps[(3 * clip + frame) * size + value] for frame in range(3)]
+            self.assertAlmostEqual(mean, sum(of_frames) / 3, delta=1e-5)
+        self.assertGreater(max(means) - min(means), 0.1)
+        span = struct.pack("<2f", 1 / 12, 9 / 12)
+        self.assertIn(span, pair["data.train"].read_bytes())
+        self.assertNotIn(span, apart.read_bytes())
+        online, _ = self.train("pooled-clips", pooled)
+        cached, _ = self.train("pooled-features", {**pooled, **pair})
+        for loss, other in zip(self.losses(cached), self.losses(online), strict=True):
+            self.assertAlmostEqual(loss, other, delta=1e-5 * other)
+        code, out, _ = Job(self.words("unfit", {**several, **pair})).wait()
+        self.assertEqual(code, 2, out)
+        self.assertIn("model.semantic.frame_pool: mean there, none here", out)
 
     def test_fixed_standardisation_takes_the_statistics_of_the_features(self):
         fixed = {"model.fusion.standardise": "fixed", "train.steps": 4}

@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 
 from case_files import redraw
 from i3d_cases import i3d_r50
+from library_names import below, joined, renamed
 from model_counts import count_macs
 
 
@@ -17,29 +18,6 @@ def saved(model):
     with tempfile.TemporaryDirectory() as folder:
         model.save_pretrained(folder)
         return load_file(os.path.join(folder, "model.safetensors"))
-
-
-def renamed(tensors, rules):
-    """Every name with each rule applied that matches; None drops it."""
-    out = {}
-    for name, tensor in tensors.items():
-        for pattern, to in rules:
-            if re.search(pattern, name):
-                name = None if to is None else re.sub(pattern, to, name)
-                break
-        if name is not None:
-            out[name] = tensor
-    return out
-
-
-def joined(tensors, parts, whole):
-    """Three tensors made one: parts and whole are formats of a block's number."""
-    out = dict(tensors)
-    blocks = {int(m.group(1)) for m in (re.search(r"\.(\d+)\.", n) for n in tensors) if m}
-    for i in blocks:
-        three = [out.pop(part.format(i)) for part in parts]
-        out[whole.format(i)] = torch.cat(three, 0)
-    return out
 
 
 def tokens_of(sequence, registers):
@@ -361,8 +339,7 @@ def videomae_cases():
 
 
 def vjepa2_hub(tensors):
-    tensors = {n.removeprefix("encoder."): t for n, t in tensors.items()
-               if n.startswith("encoder.")}
+    tensors = below(tensors, "encoder.")
     for kind in ("weight", "bias"):
         tensors = joined(tensors, [f"layer.{{}}.attention.{n}.{kind}" for n in
                                    ("query", "key", "value")], f"blocks.{{}}.attn.qkv.{kind}")

@@ -6,48 +6,10 @@ reference of the fusion.
 """
 import torch
 
-from backbone_cases import renamed
 from case_files import redraw
+from library_names import OURS, renamed
 import reference_gasm_cast as fusion
 import step_cases
-
-# From the libraries' names to gasm's; what is no part of the backbone goes.
-RULES = {
-    "dinov3": [(r"mask_token|inv_freq", None), (r"^model\.", "")],
-    "dinov2": [
-        (r"mask_token", None), (r"^embeddings\.patch_embeddings\.projection\.",
-                                "embeddings.patch_embeddings."),
-        (r"^encoder\.(layer\.\d+\.attention)\.attention\.query", r"\1.q_proj"),
-        (r"^encoder\.(layer\.\d+\.attention)\.attention\.key", r"\1.k_proj"),
-        (r"^encoder\.(layer\.\d+\.attention)\.attention\.value", r"\1.v_proj"),
-        (r"^encoder\.(layer\.\d+\.attention)\.output\.dense", r"\1.o_proj"),
-        (r"^encoder\.(layer\.\d+\.mlp)\.fc1", r"\1.up_proj"),
-        (r"^encoder\.(layer\.\d+\.mlp)\.fc2", r"\1.down_proj"),
-        (r"^encoder\.", ""), (r"^layernorm\.", "norm.")],
-    "custom": [],
-    "vjepa2": [
-        (r"^predictor\.", None), (r"^encoder\.embeddings\.patch_embeddings\.proj\.",
-                                  "embeddings.patch_embeddings."),
-        (r"^encoder\.(layer\.\d+\.attention)\.query", r"\1.q_proj"),
-        (r"^encoder\.(layer\.\d+\.attention)\.key", r"\1.k_proj"),
-        (r"^encoder\.(layer\.\d+\.attention)\.value", r"\1.v_proj"),
-        (r"^encoder\.(layer\.\d+\.attention)\.proj", r"\1.o_proj"),
-        (r"^encoder\.(layer\.\d+\.mlp)\.fc1", r"\1.up_proj"),
-        (r"^encoder\.(layer\.\d+\.mlp)\.fc2", r"\1.down_proj"),
-        (r"^encoder\.layernorm\.", "norm."), (r"^encoder\.", "")],
-    "videomae": [
-        (r"^embeddings\.patch_embeddings\.projection\.", "embeddings.patch_embeddings."),
-        (r"^encoder\.(layer\.\d+\.attention)\.attention\.(q_bias|query\.bias)", r"\1.q_proj.bias"),
-        (r"^encoder\.(layer\.\d+\.attention)\.attention\.(v_bias|value\.bias)", r"\1.v_proj.bias"),
-        (r"^encoder\.(layer\.\d+\.attention)\.attention\.query", r"\1.q_proj"),
-        (r"^encoder\.(layer\.\d+\.attention)\.attention\.key", r"\1.k_proj"),
-        (r"^encoder\.(layer\.\d+\.attention)\.attention\.value", r"\1.v_proj"),
-        (r"^encoder\.(layer\.\d+\.attention)\.output\.dense", r"\1.o_proj"),
-        (r"^encoder\.(layer\.\d+)\.intermediate\.dense", r"\1.mlp.up_proj"),
-        (r"^encoder\.(layer\.\d+)\.output\.dense", r"\1.mlp.down_proj"),
-        (r"^encoder\.(layer\.\d+)\.layernorm_before", r"\1.norm1"),
-        (r"^encoder\.(layer\.\d+)\.layernorm_after", r"\1.norm2"),
-        (r"^encoder\.", ""), (r"^layernorm\.", "norm.")]}
 
 
 def dinov2(semantic, generator):
@@ -128,8 +90,8 @@ class Recogniser:
         self.clip = (motion_vit(motion, semantic["resolution"], FRAMES, generator) if is_vit
                      else make.small_i3d(motion, generator))
         self.joint = fusion.draw_weights(spec, generator)
-        self.names = {"semantic_backbone.": (self.image, RULES[kind]),
-                      "motion_backbone.": (self.clip, RULES[motion["kind"]])}
+        self.names = {"semantic_backbone.": (self.image, OURS[kind]),
+                      "motion_backbone.": (self.clip, OURS[motion["kind"]])}
         self.seen = []
 
     def named(self, tensors_of):

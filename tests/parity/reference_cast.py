@@ -7,6 +7,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from library_names import OURS, below, joined, renamed
+
 
 class Adapter(nn.Module):
     def __init__(self, width, hidden, skip):
@@ -136,57 +138,17 @@ class Cast(nn.Module):
         return self.head(self.spatial_adapter(spatial) + self.temporal_adapter(temporal))
 
 
-RULES = [
-    (r"position_ids$", None),
-    (r"^clip\.embeddings\.class_embedding$", "clip.embeddings.cls_token"),
-    (r"^clip\.embeddings\.patch_embedding\.", "clip.embeddings.patch_embeddings."),
-    (r"^clip\.embeddings\.position_embedding\.weight$", "clip.embeddings.position_embeddings"),
-    (r"^clip\.pre_layrnorm\.", "clip.input_norm."),
-    (r"^clip\.post_layernorm\.", "clip.norm."),
-    (r"^clip\.encoder\.layers\.(\d+)\.self_attn\.out_proj\.", r"clip.layer.\1.attention.o_proj."),
-    (r"^clip\.encoder\.layers\.(\d+)\.self_attn\.", r"clip.layer.\1.attention."),
-    (r"^clip\.encoder\.layers\.(\d+)\.layer_norm(\d)\.", r"clip.layer.\1.norm\2."),
-    (r"^clip\.encoder\.layers\.(\d+)\.mlp\.fc1\.", r"clip.layer.\1.mlp.up_proj."),
-    (r"^clip\.encoder\.layers\.(\d+)\.mlp\.fc2\.", r"clip.layer.\1.mlp.down_proj."),
-    (r"^videomae\.embeddings\.patch_embeddings\.projection\.",
-     "videomae.embeddings.patch_embeddings."),
-    (r"^videomae\.encoder\.layer\.(\d+)\.attention\.attention\.query\.",
-     r"videomae.layer.\1.attention.q_proj."),
-    (r"^videomae\.encoder\.layer\.(\d+)\.attention\.attention\.key\.",
-     r"videomae.layer.\1.attention.k_proj."),
-    (r"^videomae\.encoder\.layer\.(\d+)\.attention\.attention\.value\.",
-     r"videomae.layer.\1.attention.v_proj."),
-    (r"^videomae\.encoder\.layer\.(\d+)\.attention\.output\.dense\.",
-     r"videomae.layer.\1.attention.o_proj."),
-    (r"^videomae\.encoder\.layer\.(\d+)\.intermediate\.dense\.", r"videomae.layer.\1.mlp.up_proj."),
-    (r"^videomae\.encoder\.layer\.(\d+)\.output\.dense\.", r"videomae.layer.\1.mlp.down_proj."),
-    (r"^videomae\.encoder\.layer\.(\d+)\.layernorm_before\.", r"videomae.layer.\1.norm1."),
-    (r"^videomae\.encoder\.layer\.(\d+)\.layernorm_after\.", r"videomae.layer.\1.norm2."),
-]
-
-
 def named_as_ours(tensors):
     """State or gradients under gasm's names."""
     found = {}
-    for name, tensor in tensors.items():
-        for pattern, to in RULES:
-            if re.search(pattern, name):
-                name = None if to is None else re.sub(pattern, to, name)
-                break
-        if name == "clip.embeddings.cls_token":
-            tensor = tensor.view(1, 1, -1)
-        if name == "clip.embeddings.position_embeddings":
-            tensor = tensor.unsqueeze(0)
-        if name is not None:
-            found[name] = tensor
-    return found
-
-
-def in_one(tensors, parts, whole):
-    """Rows of `parts`, formats of a stem, below one another as `whole`."""
-    first = re.escape(parts[0]).replace(r"\{\}", "(.*)")
-    for stem in [m.group(1) for m in (re.fullmatch(first, n) for n in tensors) if m]:
-        tensors[whole.format(stem)] = torch.cat([tensors.pop(p.format(stem)) for p in parts])
+    for part in ("clip", "videomae"):
+        names = renamed(below(tensors, f"{part}."), OURS[part])
+        found |= {f"{part}.{name}": tensor for name, tensor in names.items()}
+    for leaf, num_new_axes in (("cls_token", 2), ("position_embeddings", 1)):
+        name = f"clip.embeddings.{leaf}"
+        if name in found:
+            found[name] = found[name][(None,) * num_new_axes]
+    return found | {n: t for n, t in tensors.items() if not n.startswith(("clip.", "videomae."))}
 
 
 AUTHORS = [
@@ -237,20 +199,15 @@ AUTHORS = [
 def named_as_authors(tensors):
     """A state of Cast as the authors of CAST save theirs."""
     found = {}
-    for name, tensor in tensors.items():
-        for pattern, to in AUTHORS:
-            if re.search(pattern, name):
-                name = None if to is None else re.sub(pattern, to, name)
-                break
-        if name is not None:
-            name = re.sub(r"(Adapter)\.down\.", r"\1.D_fc1.", name)
-            found[re.sub(r"(Adapter)\.up\.", r"\1.D_fc2.", name)] = tensor
+    for name, tensor in renamed(tensors, AUTHORS).items():
+        name = re.sub(r"(Adapter)\.down\.", r"\1.D_fc1.", name)
+        found[re.sub(r"(Adapter)\.up\.", r"\1.D_fc2.", name)] = tensor
     for leaf in ("weight", "bias"):
-        in_one(found, [f"{{}}.clip_attn.{n}_proj.{leaf}" for n in "qkv"],
-               f"{{}}.clip_attn.in_proj_{leaf}")
+        found = joined(found, [f"{{}}.clip_attn.{n}_proj.{leaf}" for n in "qkv"],
+                       f"{{}}.clip_attn.in_proj_{leaf}")
         for window, cross in (("over_time", "t2s"), ("over_space", "s2t")):
-            in_one(found, [f"{{}}.cross.{window}.{n}.{leaf}" for n in "kv"],
-                   f"{{}}.{cross}_cross.{cross}_kv{'.weight' if leaf == 'weight' else '_bias'}")
-    in_one(found, [f"{{}}.attn.{n}.weight" for n in ("query", "key", "value")],
-           "{}.attn.qkv.weight")
-    return found
+            end = ".weight" if leaf == "weight" else "_bias"
+            found = joined(found, [f"{{}}.cross.{window}.{n}.{leaf}" for n in "kv"],
+                           f"{{}}.{cross}_cross.{cross}_kv{end}")
+    return joined(found, [f"{{}}.attn.{n}.weight" for n in ("query", "key", "value")],
+                  "{}.attn.qkv.weight")

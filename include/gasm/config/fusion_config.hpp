@@ -97,6 +97,7 @@ struct FusionConfig {
   FusionWindow window = FusionWindow::global;
   double ffn_ratio = 1.0;
   bool cross_bias = false;
+  double cross_bias_start = 0.25;
   FusionPool pool = FusionPool::mean;
   int pool_heads = 8;
   Standardise standardise = Standardise::fixed;
@@ -128,6 +129,9 @@ struct FusionConfig {
     v.field("cross_bias", self.cross_bias,
             "Learned penalty on the distance between places. Needs more than "
             "one motion place.");
+    v.field("cross_bias_start", self.cross_bias_start,
+            "Penalty of each head at first, per square of a patch's side.",
+            between(0, 100));
     v.field("pool", self.pool,
             "mean: over all tokens. time_concat: over places, steps in time "
             "side by side. attention: weighted by a learned query.");

@@ -15,7 +15,7 @@ namespace gasm {
 /// Everything that decides a fusion model's parameters and arithmetic: shapes
 /// of both incoming streams and the fusion itself, in one flat struct. It is
 /// the `model.json` of a specification case, key for key, and graph_edges,
-/// graph_attention and pool_heads beyond it.
+/// graph_attention, cross_bias_start and pool_heads beyond it.
 ///
 /// Symbols: S = semantic_frames.size(), N = product of semantic_grid,
 /// M = motion_segments, P = product of motion_grid. The model takes
@@ -44,6 +44,7 @@ struct FusionSpec {
   int fusion_heads = 8;
   FusionWindow window = FusionWindow::global;
   bool cross_bias = false;
+  double cross_bias_start = 0.25;
   FusionPool pool = FusionPool::mean;
   int pool_heads = 8;
   Standardise standardise = Standardise::fixed;
@@ -80,6 +81,8 @@ struct FusionSpec {
     v.field("fusion_heads", self.fusion_heads, "Attention heads.", size);
     v.field("window", self.window, "Visibility between the streams.");
     v.field("cross_bias", self.cross_bias, "Distance penalty.");
+    v.field("cross_bias_start", self.cross_bias_start, "Its first gain.",
+            between(0, 100));
     v.field("pool", self.pool, "Pooling before the head.");
     v.field("pool_heads", self.pool_heads, "Heads of pool: attention.", size);
     v.field("standardise", self.standardise, "Scaling of the input.");

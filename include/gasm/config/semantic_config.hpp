@@ -45,6 +45,13 @@ constexpr auto choices(ChannelOrder) {
                     Choice{ChannelOrder::bgr, "bgr"}};
 }
 
+/// What becomes of the maps of the kept frames before the fusion.
+enum class FramePool { none, mean };
+constexpr auto choices(FramePool) {
+  return std::array{Choice{FramePool::none, "none"},
+                    Choice{FramePool::mean, "mean"}};
+}
+
 /// The semantic stream's backbone, a vision transformer on single frames.
 ///
 /// After loading, width .. layer_scale always hold the sizes in force: those
@@ -56,6 +63,7 @@ struct SemanticConfig {
   std::optional<std::string> weights;
   Resolution resolution;
   std::vector<int> frames = {8};
+  FramePool frame_pool = FramePool::none;
   BackboneTraining train = BackboneTraining::none;
   std::vector<std::string> learns;
   WeightLoad load = WeightLoad::strict;
@@ -93,6 +101,10 @@ struct SemanticConfig {
     v.field("frames", self.frames,
             "Clip frames (counted from 0) that this stream sees, ascending.",
             at_least(0).each(1, 1024));
+    v.field("frame_pool", self.frame_pool,
+            "none: the fusion sees the patches of each of these frames. mean: "
+            "one map, in which a patch is the mean of that patch over the "
+            "frames.");
     v.field("train", self.train,
             "Which parameters learn; some: those that learns names.");
     v.field("learns", self.learns,

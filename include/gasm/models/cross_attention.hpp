@@ -16,12 +16,12 @@ struct FusionSpec;
 ///
 /// logit = q . k / sqrt(d), minus pos_gain[head] * distance where a
 /// `distance` [A, C] is given, minus infinity where `mask` [A, C] (bool,
-/// true: visible) is false. pos_gain starts at 0.25 and takes no decay.
+/// true: visible) is false. pos_gain starts at `start` and takes no decay.
 class CrossAttention : public torch::nn::Module {
  public:
   /// An undefined distance: no such term and no pos_gain.
   CrossAttention(std::int64_t dim, std::int64_t heads,
-                 at::Tensor const& distance);
+                 at::Tensor const& distance, double start = 0.25);
   /// An undefined mask: everything is visible. Records its weights
   /// [B, H, A, C] as `name`.
   at::Tensor forward(at::Tensor const& query, at::Tensor const& context,

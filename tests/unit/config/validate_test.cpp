@@ -144,6 +144,10 @@ INSTANTIATE_TEST_SUITE_P(
                       "frozen}}}",
                       "f.yaml:1:50: model.fusion.graph.edges",
                       "its scaling is learned"},
+        Contradiction{"model: {semantic: {frame_pool: mean}, fusion: {window: "
+                      "aligned}}",
+                      "f.yaml:1:48: model.fusion.window",
+                      "model.semantic.frame_pool is mean"},
         Contradiction{"model: {fusion: {cross_bias: true}}",
                       "f.yaml:1:18: model.fusion.cross_bias",
                       "more than one motion place"}));

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "gasm/config/fusion_spec.hpp"
+#include "gasm/models/fusion_layers.hpp"
 
 namespace gasm {
 namespace {
@@ -79,6 +80,25 @@ TEST(SquaredDistance, IsBetweenCentresInPatches) {
   EXPECT_FLOAT_EQ(d[0][5].item<float>(), 2.5F * 2.5F + 4.5F * 4.5F);
   EXPECT_FLOAT_EQ(d[2 * 24][3 * 6 + 5].item<float>(),
                   2.5F * 2.5F + 4.5F * 4.5F);
+}
+
+TEST(CrossAttention, GainsStartWhereTheSpecSays) {
+  FusionSpec spec;
+  spec.semantic_grid = spec.motion_grid = {2, 2};
+  spec.fusion_dim = 8;
+  spec.fusion_heads = 2;
+  spec.cross_bias = true;
+  for (double const start : {0.25, 2.0}) {
+    spec.cross_bias_start = start;
+    BCast const layer(8, 8, spec);
+    int num_gains = 0;
+    for (auto const& gain : layer.named_parameters()) {
+      if (!gain.key().ends_with(".pos_gain")) continue;
+      ++num_gains;
+      EXPECT_TRUE(at::equal(gain.value(), at::full({2}, start)));
+    }
+    EXPECT_EQ(num_gains, 2);
+  }
 }
 
 TEST(CrossAttention, EqualsLoopsOverTokens) {

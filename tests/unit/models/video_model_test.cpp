@@ -87,6 +87,38 @@ TEST(VideoModel, NormalisesAsTheFormulaSays) {
                            1e-4, 1e-5));
 }
 
+TEST(VideoModel, FramesArePooledToTheirMean) {
+  ModelConfig config = tiny();
+  config.semantic.frames = {1, 4, 6};
+  config.semantic.frame_pool = FramePool::mean;
+  auto const model = make_video_model(config, 8, 5, 1);
+  model->eval();
+  at::Tensor const bytes = clips();
+  at::Tensor const mean = at::tensor({0.485, 0.456, 0.406}).view({3, 1, 1});
+  at::Tensor const std = at::tensor({0.229, 0.224, 0.225}).view({3, 1, 1});
+  at::Tensor sum = at::zeros({6, 16}, at::kDouble);
+  for (auto const frame : {1, 4, 6}) {
+    at::Tensor const image =
+        ((bytes[2][frame].to(at::kDouble) / 255.0 - mean) / std).to(at::kFloat);
+    sum += model->semantic_backbone()->forward(image.unsqueeze(0)).patches[0];
+  }
+  at::Tensor const found = model->extract(bytes).semantic;
+  EXPECT_EQ(found.sizes(), (std::vector<std::int64_t>{3, 1, 6, 16}));
+  EXPECT_TRUE(at::allclose(found[2][0].to(at::kDouble), sum / 3.0, 1e-4, 1e-5));
+  EXPECT_EQ(model->forward(bytes).sizes(), (std::vector<std::int64_t>{3, 5}));
+}
+
+// The backbone still runs on every frame.
+TEST(VideoModel, PooledFramesCostTheBackboneWhatOthersDo) {
+  ModelConfig config = tiny();
+  auto const apart = make_video_model(config, 8, 5, 1)->parts();
+  config.semantic.frame_pool = FramePool::mean;
+  auto const pooled = make_video_model(config, 8, 5, 1)->parts();
+  EXPECT_GT(apart.at(0).macs, 0.0);
+  EXPECT_EQ(pooled.at(0).macs, apart.at(0).macs);
+  EXPECT_LT(pooled.at(2).macs, apart.at(2).macs);
+}
+
 // A model of blue, green, red sees what one of red, green, blue sees of the
 // picture with these exchanged; mean and std belong to the colours.
 TEST(VideoModel, EachStreamHasItsColoursAndStatistics) {
