@@ -360,7 +360,6 @@ void check_available(RunConfig const& config, Locate const& locate) {
               "is {} (this version does not have that yet). Try {}.", value,
               try_this);
   };
-  refuse(config.train.ema > 0.0, "train.ema", "above 0", "0");
   refuse(config.parallel.backend == Backend::nccl, "parallel.backend", "nccl",
          "auto or mpi");
 }

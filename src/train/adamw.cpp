@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "adamw_update.hpp"
+
 namespace gasm {
 
 AdamW::AdamW(OptimConfig const& optim, std::vector<ParameterInfo> parameters,
@@ -17,22 +19,21 @@ AdamW::AdamW(OptimConfig const& optim, std::vector<ParameterInfo> parameters,
 }
 
 void AdamW::step(std::vector<at::Tensor> const& grads, double lr) {
-  torch::NoGradGuard no_grad;
   ++num_steps_;
   for (auto const& group : groups_) {
-    std::vector<at::Tensor> params, gradients, first, second, steps;
+    AdamWTensors tensors;
     for (auto const i : group.members) {
-      params.push_back(parameters_[i].parameter);
-      gradients.push_back(grads[i]);
-      first.push_back(exp_avg_[i]);
-      second.push_back(exp_avg_sq_[i]);
-      // The kernel reads the number of this step and does not advance it.
-      steps.push_back(at::full({}, static_cast<double>(num_steps_)));
+      tensors.parameters.push_back(parameters_[i].parameter);
+      tensors.gradients.push_back(grads[i]);
+      tensors.exp_avg.push_back(exp_avg_[i]);
+      tensors.exp_avg_sq.push_back(exp_avg_sq_[i]);
     }
-    at::_fused_adamw_(params, gradients, first, second, {}, steps,
-                      lr * group.lr_scale, optim_.betas[0], optim_.betas[1],
-                      group.decay, optim_.eps, /*amsgrad=*/false,
-                      /*maximize=*/false);
+    update_adamw(optim_.implementation, tensors,
+                 {.lr = lr * group.lr_scale,
+                  .decay = group.decay,
+                  .betas = optim_.betas,
+                  .eps = optim_.eps,
+                  .step = num_steps_});
   }
 }
 

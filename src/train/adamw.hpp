@@ -10,7 +10,8 @@
 
 namespace gasm {
 
-/// AdamW (Loshchilov and Hutter 2019), by LibTorch's fused kernel.
+/// AdamW (Loshchilov and Hutter 2019), as optim.implementation says; its state
+/// does not depend on that.
 class AdamW : public Optimizer {
  public:
   AdamW(OptimConfig const& optim, std::vector<ParameterInfo> parameters,

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <cstdint>
 #include <string_view>
 
@@ -11,5 +13,9 @@ namespace gasm {
 /// reaches that phase (and step). KIND: throw, exit, kill, hang, or signal
 /// (SIGUSR1). Without the variable it does nothing.
 void fault_point(int rank, std::string_view phase, std::int64_t step = 0);
+
+/// The loss as it is, or with KIND `nan`: in the PHASE `loss`, not a number;
+/// in the PHASE `gradient`, the same number with a gradient that is none.
+at::Tensor faulty_loss(at::Tensor const& loss, int rank, std::int64_t step);
 
 }  // namespace gasm

@@ -65,6 +65,7 @@ Result<void> RunLog::write_step(StepReport const& report) {
            {"lr", report.lr},
            {"grad_norm", report.grad_norm},
            {"num_bad", static_cast<double>(report.num_bad)},
+           {"num_skipped", static_cast<double>(report.num_skipped)},
            {"clips_per_s", report.clips_per_s},
            {"data_wait", report.data_wait_fraction},
            {"forward_ms", ms_a_step(phases.forward_s)},

@@ -38,7 +38,8 @@ struct StepReport {
   double top1 = 0.0;
   double lr = 0.0;
   double grad_norm = 0.0;
-  std::int64_t num_bad = 0;  ///< clips that a substitute stood in for
+  std::int64_t num_bad = 0;      ///< clips that a substitute stood in for
+  std::int64_t num_skipped = 0;  ///< steps so far that changed nothing
   double clips_per_s = 0.0;
   double data_wait_fraction = 0.0;  ///< of the step's time, of this rank
   PhaseTimes phases;

@@ -296,6 +296,7 @@ std::string experiment_digest(RunConfig const& config) {
   }
   neutral.data.train = neutral.data.val = "";  // their hashes are compared
   neutral.train.stop_after.reset();
+  neutral.train.max_skipped_steps = 0;  // a run that diverged may get more
   neutral.train.watchdog_s = 0;
   neutral.train.activation_checkpointing = ActivationCheckpointing::none;
   neutral.parallel = {.compress = config.parallel.compress};

@@ -24,9 +24,11 @@ double learning_rate(OptimConfig const& optim, std::int64_t step,
   double const progress =
       std::min(1.0, static_cast<double>(step - warmup_steps) /
                         static_cast<double>(length));
-  double const cosine = 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
+  double const left = optim.schedule == ScheduleKind::linear
+                          ? 1.0 - progress
+                          : 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
   return optim.lr *
-         (optim.final_lr_fraction + (1.0 - optim.final_lr_fraction) * cosine);
+         (optim.final_lr_fraction + (1.0 - optim.final_lr_fraction) * left);
 }
 
 }  // namespace gasm

@@ -67,7 +67,9 @@ void load_weights(Communicator const& world, RunConfig const& config,
   auto const classes = classes_hash(data.classes());
   Phase const phase(watchdog, "load checkpoint", config.train.watchdog_s);
   fault_point(world.rank(), "load");
-  auto const restore = [&](Checkpoint const& found) {
+  auto const restore = [&](Checkpoint found) {
+    if (take_average(found))
+      log_info("the averaged weights (train.ema) of step {}", found.step);
     if (restore_model(found, classes, model)) return;
     load_pretrained(config, model);
     log_info("the backbones are those of the configuration");

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <cmath>
 
 #include "clip_gradient.hpp"
 #include "fault.hpp"
@@ -27,6 +26,11 @@ TrainLoop::TrainLoop(TrainParts parts)
       sums_(parts_.world, parameters_, norms_,
             gradient_sum_options(parts_.config.parallel)),
       optimizer_(training_optimizer(parts_.config, parameters_, sums_)),
+      average_(parts_.config.train.ema > 0
+                   ? std::make_unique<WeightAverage>(parts_.config.train.ema,
+                                                     parameters_)
+                   : nullptr),
+      guard_(parameters_),
       collective_(parts_.world.size() > 1 ? make_mpi_collective(parts_.world)
                                           : make_self_collective()),
       checkpoints_(parts_.folder.checkpoints()),
@@ -69,7 +73,7 @@ std::optional<std::int64_t> TrainLoop::resume() {
         checkpoints_.folder().string());
   if (!found) return std::nullopt;
   state_ = agree_call(parts_.world, [&] {
-    return restore_checkpoint(*found, identity_, parts_.model, *optimizer_);
+    return restore_checkpoint(*found, identity_, trained());
   });
   log_info("resumed from step {} of {}", state_.step, length_.total_steps);
   return state_.step;
@@ -105,7 +109,7 @@ TrainOutcome TrainLoop::run(RunLog& log) {
     {
       StepTrace::Span const span(trace_, "optimiser");
       double const begin_s = monotonic_s();
-      update(plan, sums, log);
+      update(sums, log);
       phases_.optimizer_s += monotonic_s() - begin_s;
     }
     record(plan, sums, *batches, log);
@@ -134,6 +138,7 @@ TrainOutcome TrainLoop::run(RunLog& log) {
 
 void TrainLoop::run_micro_batches(StepPlan const& plan,
                                   MicroBatchPrefetcher& batches) {
+  guard_.begin_step();
   fault_point(parts_.world.rank(), "train", state_.step);
   auto const mine =
       rank_range(plan.num_micro, parts_.world.rank(), parts_.world.size());
@@ -158,8 +163,10 @@ void TrainLoop::run_micro_batch(StepPlan const& plan, MicroBatch const& batch) {
   double const begin_s = monotonic_s();
   auto const logits =
       forward_batch(parts_.model, batch, parts_.config.train.precision);
-  auto const loss =
-      mixed_loss(logits, batch, parts_.config.optim.label_smoothing);
+  auto const loss = faulty_loss(
+      mixed_loss(logits, batch, parts_.config.optim.label_smoothing),
+      parts_.world.rank(), plan.step);
+  guard_.note_loss(batch.index, loss);
   backward_begin_s_ = monotonic_s();
   trace_.add("forward", begin_s, backward_begin_s_);
   sums_.add_micro_batch(loss, {.num_clips = batch.size(),
@@ -200,26 +207,21 @@ void TrainLoop::agree_on_step(Result<void> const& mine) {
   save_agreed_ = flags[2] > 0;
 }
 
-void TrainLoop::update(StepPlan const& plan, StepSums const& sums,
-                       RunLog& log) {
+void TrainLoop::update(StepSums const& sums, RunLog& log) {
   auto const& optim = parts_.config.optim;
   auto flat = sums_.flat_gradient();
   grad_norm_ = sums_.norm();
-  if (skip_overflow(sums)) return;
-  // The same numbers on all ranks, and so the same decision.
-  if (!std::isfinite(sums.loss) || !std::isfinite(grad_norm_)) {
-    auto const diverged = error(
-        "training diverged at step {} (loss {}, gradient norm {}). Try a lower "
-        "optim.lr, a longer optim.warmup_epochs or a smaller optim.clip_norm",
-        plan.step + 1, sums.loss, grad_norm_);
-    agree_ok(parts_.world,
-             log.alert(plan.step + 1, "non_finite", diverged.what()));
-    throw AgreedError(diverged);
-  }
-  clip_gradient(flat, grad_norm_, optim.clip_norm);
   lr_ = learning_rate(optim, state_.step, length_.warmup_steps,
                       length_.total_steps, length_.drop_steps);
+  auto const health =
+      health_of(sums.loss, grad_norm_,
+                norms_.empty() ? at::Tensor() : sums_.mean_statistics(),
+                state_.loss_scale);
+  state_.skipped.count(health);
+  if (health != StepHealth::finite) return skip(sums, health, log);
+  clip_gradient(flat, grad_norm_, optim.clip_norm);
   optimizer_->step(sums_.gradients(), lr_);
+  if (average_) average_->update();
   state_.loss_scale = scaled(/*was_finite=*/true);
   if (!norms_.empty()) apply_running_update(norms_, sums_.mean_statistics());
   ++state_.step;
@@ -231,16 +233,33 @@ LossScale TrainLoop::scaled(bool was_finite) const {
   return next_loss_scale(state_.loss_scale, was_finite);
 }
 
-bool TrainLoop::skip_overflow(StepSums const& sums) {
-  bool const is_of_the_scale = std::isfinite(sums.loss) &&
-                               !std::isfinite(grad_norm_) &&
-                               state_.loss_scale.value > kLeastLossScale;
-  if (!is_of_the_scale) return false;
-  state_.loss_scale = scaled(/*was_finite=*/false);
+TrainedParts TrainLoop::trained() {
+  return {parts_.model, *optimizer_, average_.get()};
+}
+
+// The same numbers on all ranks, and so the same decision.
+void TrainLoop::skip(StepSums const& sums, StepHealth health, RunLog& log) {
   ++state_.step;
-  log_info("step {} changes nothing (a gradient overflowed); loss scale {}",
-           state_.step, state_.loss_scale.value);
-  return true;
+  if (health == StepHealth::overflow) {
+    state_.loss_scale = scaled(/*was_finite=*/false);
+    log_info("step {} changes nothing (a gradient overflowed); loss scale {}",
+             state_.step, state_.loss_scale.value);
+    return;
+  }
+  auto const what =
+      describe_fault(sums.loss, grad_norm_, guard_.find_culprits(parts_.world));
+  auto const budget = parts_.config.train.max_skipped_steps;
+  if (!state_.skipped.is_beyond(budget)) {
+    auto const text =
+        fmt::format("step {} changes nothing ({})", state_.step, what);
+    log_warn("{}", text);
+    agree_ok(parts_.world, log.alert(state_.step, "skipped_step", text));
+    return;
+  }
+  auto const diverged =
+      divergence(state_.step, what, state_.skipped, parts_.config.train);
+  agree_ok(parts_.world, log.alert(state_.step, "non_finite", diverged.what()));
+  throw AgreedError(diverged);
 }
 
 void TrainLoop::record(StepPlan const& plan, StepSums const& sums,
@@ -272,6 +291,7 @@ void TrainLoop::record(StepPlan const& plan, StepSums const& sums,
        .lr = lr_,
        .grad_norm = grad_norm_,
        .num_bad = sums.num_bad,
+       .num_skipped = state_.skipped.total,
        .clips_per_s = static_cast<double>(pace_.num_clips) / passed_s,
        .data_wait_fraction = (now.wait_s - pace_.wait_s) / passed_s,
        .phases = phases_});
@@ -331,6 +351,7 @@ void TrainLoop::validate(RunLog& log) {
   {
     Phase const phase(parts_.watchdog, "evaluate", config.train.watchdog_s);
     fault_point(parts_.world.rank(), "evaluate", state_.step);
+    AveragedModel const averaged(average_.get());
     result = evaluate(parts_.world, *collective_, parts_.model,
                       *parts_.data.val.loader, parts_.data.val.size(),
                       parts_.data.num_classes,
@@ -384,8 +405,7 @@ void TrainLoop::save(RunLog& log, std::optional<double> score) {
   fault_point(parts_.world.rank(), "save", state_.step);
   agree_ok(parts_.world, log.sync());
   save_checkpoint(parts_.world, checkpoints_,
-                  make_checkpoint(state_, identity_, parts_.model, *optimizer_),
-                  score,
+                  make_checkpoint(state_, identity_, trained()), score,
                   {.keep_last = config.checkpoint.keep_last,
                    .keep_best = config.checkpoint.keep_best});
   saved_s_ = monotonic_s();

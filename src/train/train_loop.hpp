@@ -14,8 +14,10 @@
 #include "optimizer.hpp"
 #include "run_log.hpp"
 #include "run_setup.hpp"
+#include "step_guard.hpp"
 #include "step_trace.hpp"
 #include "train_state.hpp"
+#include "weight_average.hpp"
 
 namespace gasm {
 
@@ -66,10 +68,11 @@ class TrainLoop {
   StepSums finish_exchange();
   /// Ranks agree on how the step went and on what follows it.
   void agree_on_step(Result<void> const& mine);
-  void update(StepPlan const& plan, StepSums const& sums, RunLog& log);
-  /// True if the loss scale was too high, and the step leaves all as it was.
-  bool skip_overflow(StepSums const& sums);
+  void update(StepSums const& sums, RunLog& log);
+  /// The step leaves all as it was, or ends the run.
+  void skip(StepSums const& sums, StepHealth health, RunLog& log);
   LossScale scaled(bool was_finite) const;
+  TrainedParts trained();
   void record(StepPlan const& plan, StepSums const& sums,
               MicroBatchPrefetcher const& batches, RunLog& log);
   /// At the end of an epoch, or of the run.
@@ -90,6 +93,8 @@ class TrainLoop {
   std::vector<BatchNorm*> norms_;
   GradientSum sums_;
   std::unique_ptr<Optimizer> optimizer_;
+  std::unique_ptr<WeightAverage> average_;  ///< none without train.ema
+  StepGuard guard_;
   std::unique_ptr<Collective> collective_;
   CheckpointStore checkpoints_;
   RunIdentity identity_;

@@ -31,6 +31,18 @@ TensorFile const& file_of(Checkpoint const& checkpoint,
   return found->second;
 }
 
+/// A state dict as a file.
+TensorFile file_of(NamedTensors const& state_dict, TrainState const& state,
+                   RunIdentity const& identity) {
+  TensorFile file;
+  for (auto const& [name, tensor] : state_dict)
+    file.tensors.emplace(name, tensor);
+  file.metadata = {{"format", "pt"},
+                   {"step", std::to_string(state.step)},
+                   {"classes", identity.classes}};
+  return file;
+}
+
 std::string to_fact(std::optional<double> value) {
   return value ? format_exact(*value) : "none";
 }
@@ -82,18 +94,15 @@ std::string classes_hash(std::vector<std::string> const& names) {
 }
 
 Checkpoint make_checkpoint(TrainState const& state, RunIdentity const& identity,
-                           Recogniser const& model,
-                           Optimizer const& optimizer) {
+                           TrainedParts const& parts) {
   Checkpoint checkpoint;
   checkpoint.step = state.step;
-  TensorFile weights;
-  for (auto const& [name, tensor] : named_tensors(model))
-    weights.tensors.emplace(name, tensor);
-  weights.metadata = {{"format", "pt"},
-                      {"step", std::to_string(state.step)},
-                      {"classes", identity.classes}};
-  checkpoint.files.emplace("model", std::move(weights));
-  checkpoint.files.emplace("optimizer", optimizer.state());
+  auto const weights = named_tensors(parts.model);
+  checkpoint.files.emplace("model", file_of(weights, state, identity));
+  checkpoint.files.emplace("optimizer", parts.optimizer.state());
+  if (parts.average)
+    checkpoint.files.emplace(
+        "ema", file_of(parts.average->put_into(weights), state, identity));
   checkpoint.facts = {
       {"epoch_bad", std::to_string(state.epoch_bad)},
       {"evaluated_step", std::to_string(state.evaluated_step)},
@@ -103,6 +112,11 @@ Checkpoint make_checkpoint(TrainState const& state, RunIdentity const& identity,
       {"ended_early", state.ended_early ? "yes" : "no"},
       {"loss_scale", format_exact(state.loss_scale.value)},
       {"loss_scale_steps", std::to_string(state.loss_scale.steps_since_change)},
+      {"ema_updates",
+       std::to_string(parts.average ? parts.average->num_updates() : 0)},
+      {"skipped", std::to_string(state.skipped.total)},
+      {"skipped_in_row", std::to_string(state.skipped.in_row)},
+      {"skipped_overflows", std::to_string(state.skipped.overflows)},
       {"experiment", identity.experiment},
       {"train_hash", identity.train_hash},
       {"val_hash", identity.val_hash}};
@@ -110,11 +124,14 @@ Checkpoint make_checkpoint(TrainState const& state, RunIdentity const& identity,
 }
 
 TrainState restore_checkpoint(Checkpoint const& checkpoint,
-                              RunIdentity const& identity, Recogniser& model,
-                              Optimizer& optimizer) {
+                              RunIdentity const& identity,
+                              TrainedParts const& parts) {
   check_identity(checkpoint, identity);
-  restore_model(checkpoint, identity.classes, model);
-  optimizer.load_state(file_of(checkpoint, "optimizer"));
+  restore_model(checkpoint, identity.classes, parts.model);
+  parts.optimizer.load_state(file_of(checkpoint, "optimizer"));
+  if (parts.average)
+    parts.average->load(file_of(checkpoint, "ema").tensors,
+                        count_of(fact(checkpoint, "ema_updates")));
   TrainState state;
   state.step = checkpoint.step;
   state.epoch_bad = count_of(fact(checkpoint, "epoch_bad"));
@@ -126,7 +143,18 @@ TrainState restore_checkpoint(Checkpoint const& checkpoint,
   state.ended_early = fact(checkpoint, "ended_early") == "yes";
   state.loss_scale = {parse_exact(fact(checkpoint, "loss_scale")),
                       count_of(fact(checkpoint, "loss_scale_steps"))};
+  state.skipped = {
+      .total = count_of(fact(checkpoint, "skipped")),
+      .in_row = count_of(fact(checkpoint, "skipped_in_row")),
+      .overflows = count_of(fact(checkpoint, "skipped_overflows"))};
   return state;
+}
+
+bool take_average(Checkpoint& checkpoint) {
+  auto average = checkpoint.files.extract("ema");
+  if (average.empty()) return false;
+  checkpoint.files["model"] = std::move(average.mapped());
+  return true;
 }
 
 bool restore_model(Checkpoint const& checkpoint, std::string const& classes,

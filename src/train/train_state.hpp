@@ -10,6 +10,8 @@
 #include "gasm/models/recogniser.hpp"
 #include "loss_scale.hpp"
 #include "optimizer.hpp"
+#include "step_guard.hpp"
+#include "weight_average.hpp"
 
 namespace gasm {
 
@@ -23,6 +25,7 @@ struct TrainState {
   int evals_without_gain = 0;
   bool ended_early = false;
   LossScale loss_scale;
+  SkippedSteps skipped;
 };
 
 /// What a run is, to be compared before it goes on.
@@ -36,14 +39,26 @@ struct RunIdentity {
 /// Of the class names in order.
 std::string classes_hash(std::vector<std::string> const& names);
 
+/// What a training changes. `average`: nullptr where none is kept.
+struct TrainedParts {
+  Recogniser& model;
+  Optimizer& optimizer;
+  WeightAverage* average = nullptr;
+};
+
+/// Files: model, optimizer, and ema where there is an average: a model too.
 Checkpoint make_checkpoint(TrainState const& state, RunIdentity const& identity,
-                           Recogniser const& model, Optimizer const& optimizer);
+                           TrainedParts const& parts);
 
 /// Puts a checkpoint back. An Error if it belongs to another experiment or
 /// other data, or its tensors do not fit.
 TrainState restore_checkpoint(Checkpoint const& checkpoint,
-                              RunIdentity const& identity, Recogniser& model,
-                              Optimizer& optimizer);
+                              RunIdentity const& identity,
+                              TrainedParts const& parts);
+
+/// Puts the averaged weights in the place of the model's. False if it has
+/// none.
+bool take_average(Checkpoint& checkpoint);
 
 /// Only the model's tensors. A usage error if they are of a training with
 /// other classes than `classes`; weights without that note are taken as they

@@ -14,15 +14,25 @@ constexpr auto choices(OptimKind) {
                     Choice{OptimKind::sgd, "sgd"}};
 }
 
-enum class ScheduleKind { cosine, constant, step };
+/// In which operations an update is made.
+enum class Implementation { fused, foreach, plain };
+constexpr auto choices(Implementation) {
+  return std::array{Choice{Implementation::fused, "fused"},
+                    Choice{Implementation::foreach, "foreach"},
+                    Choice{Implementation::plain, "plain"}};
+}
+
+enum class ScheduleKind { cosine, linear, constant, step };
 constexpr auto choices(ScheduleKind) {
   return std::array{Choice{ScheduleKind::cosine, "cosine"},
+                    Choice{ScheduleKind::linear, "linear"},
                     Choice{ScheduleKind::constant, "constant"},
                     Choice{ScheduleKind::step, "step"}};
 }
 
 struct OptimConfig {
   OptimKind kind = OptimKind::adamw;
+  Implementation implementation = Implementation::fused;
   double lr = 1e-3;
   std::array<double, 2> betas = {0.9, 0.999};
   double eps = 1e-8;
@@ -45,6 +55,10 @@ struct OptimConfig {
         "kind", self.kind,
         "adamw: Adam with decoupled weight decay. sgd: gradient descent with "
         "momentum, weight decay added to the gradient.");
+    v.field("implementation", self.implementation,
+            "adamw: fused reads and writes memory once. foreach makes one "
+            "operation of all parameters after the other, plain one parameter "
+            "after the other. Equal but for rounding.");
     v.field("lr", self.lr, "Highest learning rate.", between(0, 1e3));
     v.field("betas", self.betas,
             "adamw: decay of the first and second moments.", below(1));
@@ -59,13 +73,15 @@ struct OptimConfig {
             "Decay of matrices; vectors (biases, norms) have none.",
             between(0, 1e3));
     v.field("schedule", self.schedule,
-            "Learning rate after the warm-up: cosine to final_lr_fraction, "
-            "constant, or step: constant but for step_epochs.");
+            "Learning rate after the warm-up: cosine or linear to "
+            "final_lr_fraction, constant, or step: constant but for "
+            "step_epochs.");
     v.field("warmup_epochs", self.warmup_epochs,
             "Epochs of linear growth from 0; may be a fraction.",
             between(0, 1e6));
     v.field("final_lr_fraction", self.final_lr_fraction,
-            "cosine: last learning rate as a share of lr.", between(0, 1));
+            "cosine, linear: last learning rate as a share of lr.",
+            between(0, 1));
     v.field("step_epochs", self.step_epochs,
             "step: epochs, ascending, at each of which the learning rate is "
             "multiplied by step_factor.",

@@ -50,6 +50,7 @@ struct TrainConfig {
   double eval_every_epochs = 1.0;
   EarlyStopConfig early_stop;
   double ema = 0.0;
+  int max_skipped_steps = 0;
   double watchdog_s = 600;
 
   template <class Visitor, class Self>
@@ -78,7 +79,15 @@ struct TrainConfig {
             "Epochs between evaluations; 0: only at the end.", between(0, 1e6));
     v.section("early_stop", self.early_stop, "Ending before the last epoch.");
     v.field("ema", self.ema,
-            "Decay of the moving average of the weights; 0: none.", below(1));
+            "Decay of the moving average of the weights, which is evaluated in "
+            "their place; smaller at first: (1 + t) / (10 + t) after t "
+            "updates. 0: none.",
+            below(1));
+    v.field("max_skipped_steps", self.max_skipped_steps,
+            "Steps in a row that are left out, and change nothing, because "
+            "their loss or gradient is not finite; one more ends the run. fp16 "
+            "lowers its loss scale first, which does not count.",
+            between(0, 1 << 20));
     v.field("watchdog_s", self.watchdog_s,
             "Seconds without progress after which the run ends with exit code "
             "75; 0: never.",

@@ -21,7 +21,7 @@ TEST(ConfigReference, HasARowForEachKindOfField) {
   EXPECT_THAT(text, HasSubstr("| `steps` | integer or null | `null` | at "
                               "least 0 |"));
   EXPECT_THAT(text, HasSubstr("| `schedule` | choice | `cosine` | `cosine`, "
-                              "`constant`, `step` |"));
+                              "`linear`, `constant`, `step` |"));
   EXPECT_THAT(text, HasSubstr("| `betas` | list of 2 number"));
   EXPECT_THAT(text, HasSubstr("| `depths` | list of integer"));
   EXPECT_THAT(text, HasSubstr("1 to 4 entries"));

@@ -29,6 +29,20 @@ TEST(Schedule, WarmsUpLinearlyAndEndsAtItsFraction) {
   EXPECT_DOUBLE_EQ(learning_rate(optim, 13, 4, 14), 2.0);
 }
 
+TEST(Schedule, FallsAlongALine) {
+  OptimConfig optim;
+  optim.lr = 2.0;
+  optim.schedule = ScheduleKind::linear;
+  optim.final_lr_fraction = 0.25;
+  EXPECT_DOUBLE_EQ(learning_rate(optim, 1, 4, 14), 1.0);
+  for (std::int64_t step = 4; step <= 14; ++step)
+    EXPECT_NEAR(learning_rate(optim, step, 4, 14),
+                2.0 - 0.15 * static_cast<double>(step - 4), 1e-12);
+  EXPECT_NEAR(learning_rate(optim, 20, 4, 14), 0.5, 1e-12);
+  // A run that is all warm-up.
+  EXPECT_DOUBLE_EQ(learning_rate(optim, 3, 4, 4), 2.0);
+}
+
 TEST(Schedule, DropsAtItsSteps) {
   OptimConfig optim;
   optim.lr = 8.0;
