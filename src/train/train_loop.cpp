@@ -30,7 +30,6 @@ TrainLoop::TrainLoop(TrainParts parts)
                    ? std::make_unique<WeightAverage>(parts_.config.train.ema,
                                                      parameters_)
                    : nullptr),
-      guard_(parameters_),
       collective_(parts_.world.size() > 1 ? make_mpi_collective(parts_.world)
                                           : make_self_collective()),
       checkpoints_(parts_.folder.checkpoints()),
