@@ -22,9 +22,8 @@
 #   --fresh           make everything anew but the videos
 #
 # Cost on two idle cores, without the build: --quick about 3 minutes; level S
-# about 45 (5 of them data, backbones and features), level M about 2 hours (both
+# about 45 (5 of them data, backbones and features), level M about 1 hour (both
 # are estimates from the cost of one row). Disk: 1.2 GB at level S, 6 GB at M.
-# Level M's settings have not been seen to reach its goal (docs/benchmarks.md).
 #
 # Safe to run again: what is done is kept, unless program, configuration, data
 # or ranks are no longer those it was made with: then it is made anew. Ctrl-C
@@ -46,7 +45,7 @@ job=ablation
 while [ $# -gt 0 ]; do
   case $1 in
     -h | --help)
-      sed -n '3,36s/^# \{0,1\}//p' jobs/ablation_synsth.sh
+      sed -n '3,35s/^# \{0,1\}//p' jobs/ablation_synsth.sh
       exit 0
       ;;
     --level) wants_value "$@"; levels=${2^^}; shift ;;
@@ -89,14 +88,14 @@ sizes_of() {
       ;;
     full-M)
       train_draws=750 val_draws=50 texture_draws=4000 motion_draws=250
-      texture_epochs=24 motion_epochs=4 fusion_epochs=5
+      texture_epochs=24 motion_epochs=4 fusion_epochs=4
       # At 1e-3 the distance bias has grown too little when the epochs are over.
       fusion_lr=3.0e-3
       # From single frames the fusion learned how its few hundred draws look. All
       # 18 frames of a clip become one map.
       of_level=(--set "model.semantic.frames=[$(seq -s ", " 0 17)]"
         --set model.semantic.frame_pool=mean
-        --set model.fusion.cross_bias_start=2.0)
+        --set model.fusion.cross_bias_start=2.0 --set optim.weight_decay=0.3)
       ;;
     quick-S)
       train_draws=300 val_draws=100 texture_draws=400 motion_draws=400
