@@ -64,7 +64,7 @@ NcclDevice agree_on_devices(Communicator const& comm,
                             NcclOptions const& options, NcclApi const& api) {
   int const by_rank = device_by_local_rank(comm, api);
   int version = 0;
-  auto const device = agree_call(comm, [&] {
+  auto device = agree_call(comm, [&] {
     check_nccl(api, api.get_version(&version), "ncclGetVersion");
     return open_device(api, options.device.value_or(by_rank));
   });

@@ -35,6 +35,15 @@ torch::nn::Linear make_zero_linear(std::int64_t in, std::int64_t out) {
 
 }  // namespace
 
+FusionSpec spec_at_depth(FusionSpec const& spec, int depth) {
+  FusionSpec here = spec;
+  int const last = spec.graph_layers - 1 +
+                   (spec.fusion == FusionKind::bcast ? spec.fusion_layers : 0);
+  if (spec.drop_path_schedule == DropPathSchedule::linear && last > 0)
+    here.drop_path = spec.drop_path * depth / last;
+  return here;
+}
+
 BCast::BCast(std::int64_t dim_semantic, std::int64_t dim_motion,
              FusionSpec const& spec)
     : drop_path_(spec.drop_path) {

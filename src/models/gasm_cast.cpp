@@ -91,8 +91,9 @@ void GasmCast::build_fusion(std::int64_t dim_semantic,
   if (!is_bcast && spec_.fusion != FusionKind::cross) return;
   for (int i = 0; i < spec_.fusion_layers; ++i) {
     if (is_bcast)
-      fusion_.push_back(
-          std::make_shared<BCast>(dim_semantic, dim_motion, spec_));
+      fusion_.push_back(std::make_shared<BCast>(
+          dim_semantic, dim_motion,
+          spec_at_depth(spec_, spec_.graph_layers + i)));
     else
       fusion_.push_back(std::make_shared<Cross>(dim_semantic, spec_));
     list->push_back(fusion_.back());

@@ -6,6 +6,7 @@
 
 #include "gasm/base/error.hpp"
 #include "gasm/config/fusion_spec.hpp"
+#include "gasm/models/fusion_layers.hpp"
 
 namespace gasm {
 
@@ -35,7 +36,8 @@ Stream::Stream(Sizes const& sizes, FusionSpec const& spec)
                                 .edges = spec.graph_edges,
                                 .form = spec.graph_attention};
   for (int i = 0; i < spec.graph_layers; ++i) {
-    graph_.push_back(std::make_shared<GraphBlock>(options, spec));
+    graph_.push_back(
+        std::make_shared<GraphBlock>(options, spec_at_depth(spec, i)));
     list->push_back(graph_.back());
   }
 }

@@ -125,6 +125,7 @@ FusionSpec fusion_spec(ModelConfig const& config, std::int64_t clip_frames,
   spec.ffn_ratio = fusion.ffn_ratio;
   spec.dropout = fusion.dropout;
   spec.drop_path = fusion.drop_path;
+  spec.drop_path_schedule = fusion.drop_path_schedule;
   return spec;
 }
 

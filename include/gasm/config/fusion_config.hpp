@@ -89,6 +89,13 @@ struct GraphConfig {
   }
 };
 
+/// Of the probability to drop a branch, over the depth of a model.
+enum class DropPathSchedule { constant, linear };
+constexpr auto choices(DropPathSchedule) {
+  return std::array{Choice{DropPathSchedule::constant, "constant"},
+                    Choice{DropPathSchedule::linear, "linear"}};
+}
+
 struct FusionConfig {
   FusionKind kind = FusionKind::bcast;
   int layers = 3;
@@ -106,6 +113,7 @@ struct FusionConfig {
   int motion_width = 0;
   double dropout = 0.0;
   double drop_path = 0.0;
+  DropPathSchedule drop_path_schedule = DropPathSchedule::constant;
   GraphConfig graph;
 
   template <class Visitor, class Self>
@@ -155,7 +163,13 @@ struct FusionConfig {
     v.field("dropout", self.dropout, "Probability of a dropped channel.",
             below(1));
     v.field("drop_path", self.drop_path,
-            "Probability of a dropped residual branch.", below(1));
+            "Probability of a dropped residual branch, in graph blocks and "
+            "layers of bcast.",
+            below(1));
+    v.field("drop_path_schedule", self.drop_path_schedule,
+            "constant: the same in all blocks. linear: from 0 in the first "
+            "block of a stream to drop_path in its last (graph blocks, then "
+            "layers of bcast).");
     v.section("graph", self.graph, "Graph attention inside each stream.");
   }
 };

@@ -15,7 +15,7 @@ namespace gasm {
 /// Everything that decides a fusion model's parameters and arithmetic: shapes
 /// of both incoming streams and the fusion itself, in one flat struct. It is
 /// the `model.json` of a specification case, key for key, and graph_edges,
-/// graph_attention, cross_bias_start and pool_heads beyond it.
+/// graph_attention, cross_bias_start, pool_heads and drop_path_schedule beyond it.
 ///
 /// Symbols: S = semantic_frames.size(), N = product of semantic_grid,
 /// M = motion_segments, P = product of motion_grid. The model takes
@@ -51,6 +51,7 @@ struct FusionSpec {
   double ffn_ratio = 1.0;
   double dropout = 0.0;
   double drop_path = 0.0;
+  DropPathSchedule drop_path_schedule = DropPathSchedule::constant;
 
   template <class Visitor, class Self>
   static void visit(Visitor& v, Self& self) {
@@ -89,6 +90,7 @@ struct FusionSpec {
     v.field("ffn_ratio", self.ffn_ratio, "Hidden / width.", between(0.001, 64));
     v.field("dropout", self.dropout, "Probability.", below(1));
     v.field("drop_path", self.drop_path, "Probability.", below(1));
+    v.field("drop_path_schedule", self.drop_path_schedule, "Over depth.");
   }
 };
 

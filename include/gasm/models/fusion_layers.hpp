@@ -14,6 +14,11 @@ namespace gasm {
 
 struct FusionSpec;
 
+/// The specification with the drop_path of block `depth` of a stream: graph
+/// blocks from 0 on, then layers of bcast. A linear schedule gives the first 0
+/// and the last drop_path, also where one block is both.
+FusionSpec spec_at_depth(FusionSpec const& spec, int depth);
+
 /// The tokens of both streams: semantic [B, S*N, Ds], motion [B, M*P, Dm].
 struct TokenPair {
   at::Tensor semantic, motion;

@@ -50,7 +50,8 @@ constexpr char const* model_json = R"({
  "standardise": "fixed",
  "ffn_ratio": 1.5,
  "dropout": 0.25,
- "drop_path": 0.125
+ "drop_path": 0.125,
+ "drop_path_schedule": "linear"
 })";
 
 TEST(FusionSpec, ReadsEveryKeyOfAModelJson) {
@@ -82,6 +83,7 @@ TEST(FusionSpec, ReadsEveryKeyOfAModelJson) {
   EXPECT_EQ(spec.ffn_ratio, 1.5);
   EXPECT_EQ(spec.dropout, 0.25);
   EXPECT_EQ(spec.drop_path, 0.125);
+  EXPECT_EQ(spec.drop_path_schedule, DropPathSchedule::linear);
 }
 
 std::string complaint(std::string const& text) {

@@ -10,6 +10,7 @@
 
 #include "gasm/base/error.hpp"
 #include "gasm/models/forward.hpp"
+#include "gasm/models/fusion_layers.hpp"
 #include "gasm/models/named_tensors.hpp"
 
 namespace gasm {
@@ -96,6 +97,54 @@ TEST(GasmCast, BatchNormReplacesFixedStatistics) {
   EXPECT_FALSE(names.count("motion.mean"));
   EXPECT_FALSE(names.count("semantic.pos_time"));
   EXPECT_FALSE(names.count("norm_s.weight"));
+}
+
+TEST(GasmCast, DropPathIsLinearOverTheBlocksOfAStream) {
+  FusionSpec spec = small_spec();
+  spec.graph_layers = 2;
+  spec.fusion_layers = 3;
+  spec.drop_path = 0.4;
+  for (int depth = 0; depth < 5; ++depth) {
+    spec.drop_path_schedule = DropPathSchedule::linear;
+    EXPECT_NEAR(spec_at_depth(spec, depth).drop_path, 0.1 * depth, 1e-12);
+    spec.drop_path_schedule = DropPathSchedule::constant;
+    EXPECT_EQ(spec_at_depth(spec, depth).drop_path, 0.4);
+  }
+  spec.drop_path_schedule = DropPathSchedule::linear;
+  spec.fusion = FusionKind::late;  // graph blocks alone
+  EXPECT_EQ(spec_at_depth(spec, 0).drop_path, 0.0);
+  EXPECT_EQ(spec_at_depth(spec, 1).drop_path, 0.4);
+  spec.graph_layers = 1;
+  EXPECT_EQ(spec_at_depth(spec, 0).drop_path, 0.4);
+}
+
+TEST(GasmCast, TheLastBlockDropsMostAndTheFirstNever) {
+  FusionSpec spec = small_spec();
+  spec.drop_path = 1.0 - 1e-9;  // the last block always drops
+  spec.drop_path_schedule = DropPathSchedule::linear;
+  torch::manual_seed(6);
+  GasmCast model(spec);
+  auto const redraw = [&](std::string const& prefix) {
+    at::NoGradGuard const no_grad;
+    for (auto& parameter : model.named_parameters())
+      if (parameter.key().starts_with(prefix)) parameter.value().normal_();
+  };
+  redraw("");
+  at::Tensor const s = semantic_input(), m = motion_input();
+  auto const run = [&] {
+    torch::manual_seed(7);
+    return model.forward(s, m);
+  };
+  model.train();
+  at::Tensor const before = run();
+  redraw("fusion.1.");
+  EXPECT_TRUE(at::equal(run(), before));
+  redraw("semantic.graph.0.");
+  EXPECT_FALSE(at::allclose(run(), before, 1e-2, 1e-2));
+  model.eval();
+  at::Tensor const whole = run();
+  redraw("fusion.1.");
+  EXPECT_FALSE(at::allclose(run(), whole, 1e-2, 1e-2));
 }
 
 class EveryKind : public testing::TestWithParam<FusionKind> {};
