@@ -15,7 +15,8 @@ namespace gasm {
 /// Everything that decides a fusion model's parameters and arithmetic: shapes
 /// of both incoming streams and the fusion itself, in one flat struct. It is
 /// the `model.json` of a specification case, key for key, and graph_edges,
-/// graph_attention, cross_bias_start, pool_heads and drop_path_schedule beyond it.
+/// graph_attention, cross_bias_start, pool_heads and drop_path_schedule beyond
+/// it.
 ///
 /// Symbols: S = semantic_frames.size(), N = product of semantic_grid,
 /// M = motion_segments, P = product of motion_grid. The model takes
