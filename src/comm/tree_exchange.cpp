@@ -311,4 +311,12 @@ void wait_for(std::span<TreeExchange> exchanges) {
   });
 }
 
+void wait_for(std::span<TreeExchange> exchanges, std::size_t which) {
+  // A peer may wait for another one first, and needs this rank's part of it.
+  wait_asleep([&] {
+    for (auto& exchange : exchanges) exchange.advance();
+    return exchanges[which].is_done();
+  });
+}
+
 }  // namespace gasm

@@ -7,6 +7,7 @@
 #include "gasm/data/sampler.hpp"
 #include "gasm/extract/backbones.hpp"
 #include "gasm/models/autocast.hpp"
+#include "gasm/models/freezing.hpp"
 
 namespace gasm {
 namespace {
@@ -55,6 +56,9 @@ UnitMaker::UnitMaker(RunConfig const& config, ClipStore const& clips,
                               config.run.seed)) {
   load_pretrained(config, *model_);
   model_->train(false);
+  freeze(*model_);
+  casts_ = std::make_unique<FrozenCasts>(
+      *model_, autocast_of(config.train.precision, at::kCPU));
 }
 
 MicroBatchPlan UnitMaker::plan_of(std::int64_t unit, std::int64_t epoch) const {

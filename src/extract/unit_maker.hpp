@@ -13,6 +13,7 @@
 #include "gasm/config/run_config.hpp"
 #include "gasm/data/clip_loader.hpp"
 #include "gasm/data/prefetch.hpp"
+#include "gasm/models/frozen_casts.hpp"
 #include "gasm/models/video_model.hpp"
 #include "gasm/store/clip_store.hpp"
 #include "gasm/store/feature_info.hpp"
@@ -64,6 +65,7 @@ class UnitMaker {
   FeatureStoreContents contents_;
   ClipLoader loader_;
   std::shared_ptr<VideoModel> model_;
+  std::unique_ptr<FrozenCasts> casts_;
 };
 
 /// All that is known of the file before the first feature is. `recipe` is

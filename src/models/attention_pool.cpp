@@ -9,8 +9,8 @@ AttentionPool::AttentionPool(std::int64_t dim, std::int64_t heads)
     : heads_(heads) {
   query_ = register_parameter("query", 0.02 * torch::randn({dim}));
   key_ = register_module(
-      "key", torch::nn::Linear(torch::nn::LinearOptions(dim, dim).bias(false)));
-  value_ = register_module("value", torch::nn::Linear(dim, dim));
+      "key", Linear(torch::nn::LinearOptions(dim, dim).bias(false)));
+  value_ = register_module("value", Linear(dim, dim));
 }
 
 at::Tensor AttentionPool::forward(at::Tensor const& x, TraceScope const& trace,

@@ -11,6 +11,11 @@ void put_in_force(Autocast const& autocast) {
   at::autocast::set_autocast_dtype(autocast.device, autocast.type);
 }
 
+/// The outermost scope ends: then parameters may change.
+void end_cache() {
+  if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+}
+
 }  // namespace
 
 Autocast autocast_of(Precision precision, at::DeviceType device) {
@@ -33,10 +38,12 @@ AutocastGuard::AutocastGuard(Autocast const& autocast)
 }
 
 AutocastGuard::~AutocastGuard() {
-  // Copies of the parameters in 16 bit serve one pass: then they change.
-  if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+  end_cache();
   put_in_force(before_);
 }
+
+AutocastCacheKept::AutocastCacheKept() { at::autocast::increment_nesting(); }
+AutocastCacheKept::~AutocastCacheKept() { end_cache(); }
 
 AutocastCacheOff::AutocastCacheOff()
     : before_(at::autocast::is_autocast_cache_enabled()) {

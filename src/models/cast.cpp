@@ -5,6 +5,7 @@
 
 #include "cast_block.hpp"
 #include "gasm/base/error.hpp"
+#include "gasm/models/block_listener.hpp"
 #include "gasm/models/freezing.hpp"
 #include "gasm/models/layers.hpp"
 #include "gasm/models/model_summary.hpp"
@@ -111,8 +112,10 @@ CastTokens Cast::run_pair(std::size_t i, CastTokens const& tokens) {
   CastBlock& block = *blocks_[i];
   VitBlock& clip = *clip_->blocks()[i];
   VitBlock& videomae = *videomae_->blocks()[i];
-  if (activations_ == Activations::kept)
+  if (activations_ == Activations::kept) {
+    announce_block(block);
     return block.forward(tokens, clip, videomae);
+  }
   auto const out = recomputed(
       block,
       [&block, &clip, &videomae](std::vector<at::Tensor> const& x) {

@@ -11,8 +11,8 @@ namespace {
 constexpr double kNormEps = 1e-6;
 constexpr double kMlpAdapterScale = 0.5;
 
-torch::nn::Linear make_zero_linear(std::int64_t in, std::int64_t out) {
-  torch::nn::Linear linear = make_cast_linear(in, out);
+Linear make_zero_linear(std::int64_t in, std::int64_t out) {
+  Linear linear = make_cast_linear(in, out);
   torch::nn::init::zeros_(linear->weight);
   return linear;
 }
@@ -24,8 +24,8 @@ at::Tensor swap_windows(at::Tensor const& x, std::int64_t outer) {
 
 }  // namespace
 
-torch::nn::Linear make_cast_linear(std::int64_t in, std::int64_t out) {
-  torch::nn::Linear linear(in, out);
+Linear make_cast_linear(std::int64_t in, std::int64_t out) {
+  Linear linear(in, out);
   // Published as a normal cut at +-2, which is 100 standard deviations away.
   torch::nn::init::normal_(linear->weight, 0.0, 0.02);
   torch::nn::init::zeros_(linear->bias);

@@ -7,12 +7,13 @@
 #include <memory>
 
 #include "gasm/config/cast_config.hpp"
+#include "gasm/models/linear.hpp"
 #include "gasm/models/vit_block.hpp"
 
 namespace gasm {
 
 /// A normal(0, 0.02) matrix and a bias of zeros, as CAST's own layers start.
-torch::nn::Linear make_cast_linear(std::int64_t in, std::int64_t out);
+Linear make_cast_linear(std::int64_t in, std::int64_t out);
 
 /// up(gelu(down x)), and x + that with a skip; `up` starts at zero. Names:
 /// down.*, up.*.
@@ -24,7 +25,7 @@ class Adapter : public torch::nn::Module {
 
  private:
   Skip skip_;
-  torch::nn::Linear down_{nullptr}, up_{nullptr};
+  Linear down_{nullptr}, up_{nullptr};
 };
 
 /// Tokens of B clips of F pairs of frames of N patches.
@@ -47,7 +48,7 @@ class WindowAttention : public torch::nn::Module {
  private:
   std::int64_t heads_;
   at::Tensor query_pos_, context_pos_;
-  torch::nn::Linear q_{nullptr}, k_{nullptr}, v_{nullptr}, o_{nullptr};
+  Linear q_{nullptr}, k_{nullptr}, v_{nullptr}, o_{nullptr};
 };
 
 /// Cross-attention of both streams in a bottleneck (B-CAST): n = LN(down x) of
@@ -67,10 +68,10 @@ class BottleneckCross : public torch::nn::Module {
 
  private:
   std::int64_t num_frames_, num_places_;
-  torch::nn::Linear spatial_down_{nullptr}, temporal_down_{nullptr};
+  Linear spatial_down_{nullptr}, temporal_down_{nullptr};
   torch::nn::LayerNorm spatial_norm_{nullptr}, temporal_norm_{nullptr};
   std::shared_ptr<WindowAttention> over_time_, over_space_;
-  torch::nn::Linear spatial_up_{nullptr}, temporal_up_{nullptr};
+  Linear spatial_up_{nullptr}, temporal_up_{nullptr};
 };
 
 /// What CAST adds to one block of each transformer:

@@ -40,10 +40,10 @@ CrossAttention::CrossAttention(std::int64_t dim, std::int64_t heads,
     distance_ = register_constant(*this, "distance", distance);
     pos_gain_ = register_parameter("pos_gain", torch::full({heads}, start));
   }
-  q_ = register_module("q", torch::nn::Linear(dim, dim));
-  k_ = register_module("k", torch::nn::Linear(dim, dim));
-  v_ = register_module("v", torch::nn::Linear(dim, dim));
-  o_ = register_module("o", torch::nn::Linear(dim, dim));
+  q_ = register_module("q", Linear(dim, dim));
+  k_ = register_module("k", Linear(dim, dim));
+  v_ = register_module("v", Linear(dim, dim));
+  o_ = register_module("o", Linear(dim, dim));
 }
 
 at::Tensor CrossAttention::forward(at::Tensor const& query,

@@ -26,8 +26,8 @@ std::shared_ptr<Ffn> make_ffn(std::int64_t dim, FusionSpec const& spec) {
   return std::make_shared<Ffn>(dim, spec.ffn_ratio, spec.dropout);
 }
 
-torch::nn::Linear make_zero_linear(std::int64_t in, std::int64_t out) {
-  torch::nn::Linear linear(in, out);
+Linear make_zero_linear(std::int64_t in, std::int64_t out) {
+  Linear linear(in, out);
   torch::nn::init::zeros_(linear->weight);
   torch::nn::init::zeros_(linear->bias);
   return linear;
@@ -54,8 +54,8 @@ BCast::BCast(std::int64_t dim_semantic, std::int64_t dim_motion,
                           spec.motion_grid[0] * spec.motion_grid[1];
   pos_s_ = register_parameter("pos_s", torch::zeros({ns, r}));
   pos_m_ = register_parameter("pos_m", torch::zeros({nm, r}));
-  down_s_ = register_module("down_s", torch::nn::Linear(ds, r));
-  down_m_ = register_module("down_m", torch::nn::Linear(dm, r));
+  down_s_ = register_module("down_s", Linear(ds, r));
+  down_m_ = register_module("down_m", Linear(dm, r));
   norm_s_ = register_module("norm_s", make_layer_norm(r));
   norm_m_ = register_module("norm_m", make_layer_norm(r));
   Directions const both = make_directions(r, spec);

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "gasm/base/error.hpp"
+#include "gasm/models/block_listener.hpp"
 #include "gasm/models/layers.hpp"
 #include "gasm/models/named_tensors.hpp"
 
@@ -108,13 +109,13 @@ void GasmCast::build_fusion(std::int64_t dim_semantic,
 void GasmCast::build_head(std::int64_t dim_semantic, std::int64_t dim_motion) {
   std::int64_t const k = spec_.num_classes;
   if (spec_.fusion == FusionKind::late) {
-    head_s_ = register_module("head_s", torch::nn::Linear(dim_semantic, k));
-    head_m_ = register_module("head_m", torch::nn::Linear(dim_motion, k));
+    head_s_ = register_module("head_s", Linear(dim_semantic, k));
+    head_m_ = register_module("head_m", Linear(dim_motion, k));
     return;
   }
   std::int64_t const dim =
       (semantic_ ? dim_semantic : 0) + (motion_ ? dim_motion : 0);
-  head_ = register_module("head", torch::nn::Linear(dim, k));
+  head_ = register_module("head", Linear(dim, k));
 }
 
 void GasmCast::set_activations(Activations activations) {
@@ -126,8 +127,10 @@ void GasmCast::set_activations(Activations activations) {
 TokenPair GasmCast::run_layer(FusionLayer& layer, TokenPair const& tokens,
                               TraceScope const& trace) {
   // The second pass would write a trace that may be gone by then.
-  if (activations_ == Activations::kept || trace.is_on())
+  if (activations_ == Activations::kept || trace.is_on()) {
+    announce_block(layer);
     return layer.fuse(tokens, masks_, trace);
+  }
   auto const out =
       recomputed(layer,
                  [this, &layer](std::vector<at::Tensor> const& x) {

@@ -55,13 +55,13 @@ GraphAttention::GraphAttention(GraphOptions const& options)
       register_parameter("rel_bias", torch::zeros({heads_, edges.num_offsets}));
   sim_gain_ = register_parameter("sim_gain", torch::zeros({heads_}));
   norm_ = register_module("norm", make_layer_norm(dim));
-  q_ = register_module("q", torch::nn::Linear(dim, dim));
-  k_ = register_module("k", torch::nn::Linear(dim, dim));
-  v_ = register_module("v", torch::nn::Linear(dim, dim));
-  o_ = register_module("o", torch::nn::Linear(dim, dim));
+  q_ = register_module("q", Linear(dim, dim));
+  k_ = register_module("k", Linear(dim, dim));
+  v_ = register_module("v", Linear(dim, dim));
+  o_ = register_module("o", Linear(dim, dim));
   if (options.edges == GraphEdges::frozen) return;
   auto sim = torch::nn::LinearOptions(dim, options.sim_dim);
-  sim_ = register_module("sim", torch::nn::Linear(sim.bias(false)));
+  sim_ = register_module("sim", Linear(sim.bias(false)));
 }
 
 EdgeSet GraphAttention::choose(at::Tensor const& cosine) const {

@@ -6,6 +6,7 @@
 
 #include "gasm/base/error.hpp"
 #include "gasm/models/batch_norm.hpp"
+#include "gasm/models/linear.hpp"
 #include "gasm/models/named_tensors.hpp"
 
 namespace gasm {
@@ -178,7 +179,7 @@ class I3dResStage : public torch::nn::Module {
 class I3dHead : public torch::nn::Module {
  public:
   I3dHead(std::int64_t in, I3dOptions const& options) : options_(options) {
-    proj_ = register_module("proj", torch::nn::Linear(in, options.num_classes));
+    proj_ = register_module("proj", Linear(in, options.num_classes));
     torch::nn::init::normal_(proj_->weight, 0.0, 0.01);
     torch::nn::init::zeros_(proj_->bias);
   }
@@ -192,7 +193,7 @@ class I3dHead : public torch::nn::Module {
 
  private:
   I3dOptions options_;
-  torch::nn::Linear proj_{nullptr};
+  Linear proj_{nullptr};
 };
 
 I3dOptions i3d_options(MotionConfig const& config) {

@@ -32,8 +32,8 @@ Ffn::Ffn(std::int64_t dim, double ratio, double dropout) : dropout_(dropout) {
   auto const rounded = static_cast<std::int64_t>(
       std::nearbyint(static_cast<double>(dim) * ratio));
   std::int64_t const hidden = std::max<std::int64_t>(1, rounded);
-  fc1_ = register_module("fc1", torch::nn::Linear(dim, hidden));
-  fc2_ = register_module("fc2", torch::nn::Linear(hidden, dim));
+  fc1_ = register_module("fc1", Linear(dim, hidden));
+  fc2_ = register_module("fc2", Linear(hidden, dim));
 }
 
 at::Tensor Ffn::forward(at::Tensor const& x) {

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "gasm/models/autocast.hpp"
+#include "gasm/models/block_listener.hpp"
 
 namespace gasm {
 namespace {
@@ -120,6 +121,7 @@ struct Recompute : torch::autograd::Function<Recompute> {
 std::vector<at::Tensor> recomputed(torch::nn::Module const& block,
                                    BlockForward const& forward,
                                    std::vector<at::Tensor> const& inputs) {
+  announce_block(block);
   std::vector<at::Tensor> tensors = inputs;
   for (auto const& parameter : block.parameters())
     if (parameter.requires_grad()) tensors.push_back(parameter);
@@ -136,7 +138,10 @@ std::vector<at::Tensor> recomputed(torch::nn::Module const& block,
 at::Tensor run_block(Activations activations, torch::nn::Module const& block,
                      std::function<at::Tensor(at::Tensor const&)> forward,
                      at::Tensor const& input) {
-  if (activations == Activations::kept) return forward(input);
+  if (activations == Activations::kept) {
+    announce_block(block);
+    return forward(input);
+  }
   auto const call = [forward =
                          std::move(forward)](std::vector<at::Tensor> const& x) {
     return std::vector<at::Tensor>{forward(x.front())};

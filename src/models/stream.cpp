@@ -25,8 +25,7 @@ Stream::Stream(Sizes const& sizes, FusionSpec const& spec)
     mean_ = register_buffer("mean", torch::zeros({dim_in}));
     std_ = register_buffer("std", torch::ones({dim_in}));
   }
-  if (dim != dim_in)
-    input_ = register_module("input", torch::nn::Linear(dim_in, dim));
+  if (dim != dim_in) input_ = register_module("input", Linear(dim_in, dim));
   auto list = register_module("graph", torch::nn::ModuleList());
   GraphOptions const options = {.dim = dim,
                                 .heads = spec.graph_heads,

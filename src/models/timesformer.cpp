@@ -50,8 +50,8 @@ at::Tensor resize_times(at::Tensor const& stored, std::int64_t to) {
       .transpose(1, 2);
 }
 
-torch::nn::Linear make_linear(std::int64_t in, std::int64_t out) {
-  torch::nn::Linear linear(in, out);
+Linear make_linear(std::int64_t in, std::int64_t out) {
+  Linear linear(in, out);
   // Published as a normal cut at +-2, which is 100 standard deviations away.
   torch::nn::init::normal_(linear->weight, 0.0, 0.02);
   torch::nn::init::zeros_(linear->bias);
@@ -87,7 +87,7 @@ class TimesformerAttention : public torch::nn::Module {
 
  private:
   std::int64_t heads_;
-  torch::nn::Linear qkv_{nullptr}, dense_{nullptr};
+  Linear qkv_{nullptr}, dense_{nullptr};
 };
 
 void check_options(TimesformerOptions const& o) {
@@ -189,7 +189,7 @@ class TimesformerBlock : public torch::nn::Module {
 
   double drop_;
   std::shared_ptr<TimesformerAttention> attention_, temporal_attention_;
-  torch::nn::Linear up_{nullptr}, down_{nullptr}, temporal_dense_{nullptr};
+  Linear up_{nullptr}, down_{nullptr}, temporal_dense_{nullptr};
   torch::nn::LayerNorm space_norm_{nullptr}, ffn_norm_{nullptr},
       time_norm_{nullptr};
 };

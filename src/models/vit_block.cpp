@@ -4,12 +4,13 @@
 #include "cast_once.hpp"
 #include "gasm/models/attend.hpp"
 #include "gasm/models/layers.hpp"
+#include "gasm/models/linear.hpp"
 
 namespace gasm {
 namespace {
 
-torch::nn::Linear make_linear(std::int64_t in, std::int64_t out, bool bias) {
-  torch::nn::Linear linear(torch::nn::LinearOptions(in, out).bias(bias));
+Linear make_linear(std::int64_t in, std::int64_t out, bool bias) {
+  Linear linear(torch::nn::LinearOptions(in, out).bias(bias));
   torch::nn::init::normal_(linear->weight, 0.0, 0.02);
   if (bias) torch::nn::init::zeros_(linear->bias);
   return linear;
@@ -37,7 +38,7 @@ class VitAttention : public torch::nn::Module {
 
  private:
   std::int64_t heads_;
-  torch::nn::Linear q_{nullptr}, k_{nullptr}, v_{nullptr}, o_{nullptr};
+  Linear q_{nullptr}, k_{nullptr}, v_{nullptr}, o_{nullptr};
 };
 
 class VitMlp : public torch::nn::Module {
@@ -63,7 +64,7 @@ class VitMlp : public torch::nn::Module {
 
  private:
   VitActivation activation_;
-  torch::nn::Linear gate_{nullptr}, up_{nullptr}, down_{nullptr};
+  Linear gate_{nullptr}, up_{nullptr}, down_{nullptr};
 };
 
 class LayerScale : public torch::nn::Module {

@@ -10,6 +10,8 @@
 #include "gasm/base/clock.hpp"
 #include "gasm/base/median.hpp"
 #include "gasm/models/autocast.hpp"
+#include "gasm/models/freezing.hpp"
+#include "gasm/models/frozen_casts.hpp"
 #include "gasm/models/i3d_resnet.hpp"
 #include "gasm/models/mac_count.hpp"
 #include "gasm/models/timesformer.hpp"
@@ -70,15 +72,18 @@ BackboneCost bench_backbone(BackboneConfig const& config,
   at::NoGradGuard const no_grad;
   Subject const subject = make_subject(config);
   subject.model->eval();
+  freeze(*subject.model);
+  auto const precision = autocast_of(options.precision, at::kCPU);
   BackboneCost cost{.num_inputs = options.num_inputs};
   for (auto const& parameter : subject.model->parameters())
     cost.parameters += parameter.numel();
   auto const one = random_inputs(subject, 1);
   cost.traced_macs = count_macs([&] { subject.forward(one); });
   auto const inputs = random_inputs(subject, options.num_inputs);
+  FrozenCasts const casts(*subject.model, precision);
   std::vector<double> seconds;
   for (int i = 0; i <= options.num_repeats; ++i) {
-    AutocastGuard const autocast(autocast_of(options.precision, at::kCPU));
+    AutocastGuard const autocast(precision);
     double const start_s = monotonic_s();
     subject.forward(inputs);
     if (i > 0) seconds.push_back(monotonic_s() - start_s);

@@ -66,8 +66,11 @@ void run_step(RunConfig const& config, int num_ranks, Subject& subject,
   double const start_s = monotonic_s();
   auto const& batch = subject.batch;
   sums.begin_step(num_ranks, num_ranks * batch.size(), /*loss_scale=*/1.0);
-  auto const logits =
-      forward_batch(*subject.model, batch, config.train.precision);
+  auto const logits = [&] {
+    BlockListenerGuard const listener(optimizer.begin_forward());
+    return forward_batch(*subject.model, batch, config.train.precision);
+  }();
+  optimizer.settle();
   auto const loss = mixed_loss(logits, batch, config.optim.label_smoothing);
   double const forward_s = monotonic_s();
   sums.add_micro_batch(loss, {.num_clips = batch.size()});
@@ -127,6 +130,7 @@ BenchTrainResult bench_train(Communicator const& world, RunConfig const& config,
   world.barrier();
   double const start_s = monotonic_s();
   StepTimes const times = run("step", options.num_steps);
+  optimizer->settle();
   double const passed_s = world.all_reduce_max(monotonic_s() - start_s);
   auto const slowest = [&](std::vector<double> const& of_steps) {
     return world.all_reduce_max(median(of_steps));

@@ -27,6 +27,8 @@ GradientArena::GradientArena(Communicator const& comm, GradientLayout layout,
     exchanges_.emplace_back(comm, static_cast<int>(i),
                             is_tail ? TransitType::fp32 : transit);
   }
+  for (std::size_t i = 0; i < layout_.buckets.size(); ++i)
+    shares_.emplace_back(comm, static_cast<int>(layout_.num_exchanges() + i));
 }
 
 at::Tensor GradientArena::leaf_of(std::size_t i, at::Tensor const& like) const {
@@ -88,11 +90,15 @@ std::vector<ValueRange> GradientArena::owned() const {
   return owned;
 }
 
-void GradientArena::share(at::Tensor const& flat) {
-  for (std::size_t i = 0; i < layout_.buckets.size(); ++i)
-    exchanges_[i].post_share(piece(flat, i));
-  wait_for(exchanges_);
+void GradientArena::post_share(at::Tensor const& flat) {
+  for (auto i = shares_.size(); i-- > 0;) shares_[i].post_share(piece(flat, i));
 }
+
+void GradientArena::finish_share(std::size_t bucket) {
+  wait_for(shares_, bucket);
+}
+
+void GradientArena::finish_share() { wait_for(shares_); }
 
 std::vector<ExchangeTime> GradientArena::times() const {
   std::vector<ExchangeTime> times;

@@ -50,8 +50,11 @@ class GradientArena {
   /// buckets are summed for their owners, by bucket.
   std::vector<ValueRange> owned() const;
   /// Each rank's owned() values of `flat`, as long as the gradients, to all.
-  /// Waits.
-  void share(at::Tensor const& flat);
+  /// The last bucket goes first. Does not wait.
+  void post_share(at::Tensor const& flat);
+  /// Until all ranks' values of a bucket are there, or of all buckets.
+  void finish_share(std::size_t bucket);
+  void finish_share();
 
   /// By exchange, of the step that wait() ended.
   std::vector<ExchangeTime> times() const;
@@ -67,6 +70,7 @@ class GradientArena {
   at::Tensor total_;
   std::vector<TreeSum> sums_;
   std::vector<TreeExchange> exchanges_;
+  std::vector<TreeExchange> shares_;  ///< by bucket
 };
 
 }  // namespace gasm

@@ -101,9 +101,13 @@ class GradientSum {
   GradientLayout const& layout() const { return arena_->layout(); }
   /// The parts of such a vector that this rank owns.
   std::vector<ValueRange> owned() const { return arena_->owned(); }
-  /// What each rank owns of such a vector, to all.
-  /// Collective.
-  void share(at::Tensor const& flat) { arena_->share(flat); }
+  /// What each rank owns of such a vector, to all, bucket by bucket: the last
+  /// one first, as a forward pass needs parameters. Does not wait. Collective.
+  void post_share(at::Tensor const& flat) { arena_->post_share(flat); }
+  /// Until a bucket of it is there, or all of it. Collective as a whole: each
+  /// rank waits for the buckets in an order of its own.
+  void finish_share(std::size_t bucket) { arena_->finish_share(bucket); }
+  void finish_share() { arena_->finish_share(); }
   /// The micro-batches' mean statistics, weighted by their clips.
   at::Tensor mean_statistics() const;
 

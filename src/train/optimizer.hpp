@@ -9,20 +9,27 @@
 
 #include "gasm/ckpt/safetensors.hpp"
 #include "gasm/config/optim_config.hpp"
+#include "gasm/models/block_listener.hpp"
 #include "gasm/models/model_summary.hpp"
 
 namespace gasm {
 
 /// Moves named parameters along their gradients. Decay applies to matrices
 /// only (parameter_groups), and each parameter has its own share of the
-/// learning rate. One whose memory is shared
-/// out over the ranks is collective (ShardedOptimizer).
+/// learning rate. One whose memory is
+/// shared out over the ranks is collective (ShardedOptimizer), and its
+/// parameters arrive after step(): settle() before they are read, except in a
+/// forward pass that begin_forward()'s listener is told of.
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
 
   /// One update. `grads[i]` has the shape of parameter i.
   virtual void step(std::vector<at::Tensor> const& grads, double lr) = 0;
+  /// Returns when all parameters are what step() has made of them.
+  virtual void settle() {}
+  /// A forward pass begins: who is to be told of its blocks (may be null).
+  virtual BlockListener* begin_forward() { return nullptr; }
 
   /// What it remembers of each parameter, as WHAT.NAME.
   virtual TensorFile state() const = 0;

@@ -38,8 +38,16 @@ void ShardedOptimizer::step(std::vector<at::Tensor> const& grads, double lr) {
   for (auto const& segment : segments_)
     parts.push_back(
         slice_of(grads[segment.parameter], segment.from, segment.count));
+  settle();
   part_->step(parts, lr);
-  sums_->share(flat_);
+  sums_->post_share(flat_);
+}
+
+void ShardedOptimizer::settle() { sums_->finish_share(); }
+
+BlockListener* ShardedOptimizer::begin_forward() {
+  if (arrivals_) arrivals_->begin_forward();
+  return arrivals_.get();
 }
 
 void ShardedOptimizer::shard() {
@@ -57,6 +65,9 @@ void ShardedOptimizer::shard() {
     if (auto const kind = kind_of(key); !kind.empty()) kinds_.insert(kind);
   part_->load_state(part_of(whole));
   whole_.reset();
+  arrivals_ = std::make_unique<ParameterArrivals>(
+      parameters_, sums_->layout().bucket_of,
+      [this](std::size_t bucket) { sums_->finish_share(bucket); });
 }
 
 void ShardedOptimizer::flatten_parameters() {
@@ -129,7 +140,9 @@ TensorFile ShardedOptimizer::state() const {
                   segment.from,
               segment.count)
           .copy_(part.tensors.at(kind + "." + info_of(segment).name));
-    sums_->share(flat);
+    sums_->finish_share();
+    sums_->post_share(flat);
+    sums_->finish_share();
     for (std::size_t i = 0; i < parameters_.size(); ++i)
       whole.tensors.emplace(
           kind + "." + parameters_[i].name,

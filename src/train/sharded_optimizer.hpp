@@ -11,15 +11,17 @@
 
 #include "gradient_sum.hpp"
 #include "optimizer.hpp"
+#include "parameter_arrivals.hpp"
 
 namespace gasm {
 
 /// An optimiser whose memory is shared out over the ranks (ZeRO-1: Rajbhandari
 /// et al. 2020, section 5.1): each rank moves the values that it owns
-/// (GradientSum::owned), and the ranks then share the parameters. Values move
-/// as they do without it, to the last bit, and the state is the same, whole.
+/// (GradientSum::owned), and the ranks then share the parameters, while the
+/// next forward pass goes on. Values move as they do without it, to the last
+/// bit, and the state is the same, whole.
 ///
-/// step() and state() are collective.
+/// step(), settle() and state() are collective; only the last two wait.
 class ShardedOptimizer : public Optimizer {
  public:
   /// `sums` must outlive it, and sum the gradients of `parameters`.
@@ -28,6 +30,8 @@ class ShardedOptimizer : public Optimizer {
                    std::vector<double> scale_of, GradientSum& sums);
 
   void step(std::vector<at::Tensor> const& grads, double lr) override;
+  void settle() override;
+  BlockListener* begin_forward() override;
   TensorFile state() const override;
   void load_state(TensorFile const& file) override;
 
@@ -56,6 +60,7 @@ class ShardedOptimizer : public Optimizer {
   std::set<std::string> kinds_;  ///< of moments: "exp_avg", ...
   std::vector<Segment> segments_;
   at::Tensor flat_;  ///< all parameters, laid out as their gradients
+  std::unique_ptr<ParameterArrivals> arrivals_;
 };
 
 }  // namespace gasm

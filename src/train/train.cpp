@@ -16,6 +16,8 @@
 #include "gasm/comm/rank_layout.hpp"
 #include "gasm/config/load.hpp"
 #include "gasm/extract/backbones.hpp"
+#include "gasm/models/freezing.hpp"
+#include "gasm/models/frozen_casts.hpp"
 #include "gasm/store/hdf5_info.hpp"
 #include "gasm/video/ffmpeg_info.hpp"
 #include "train_loop.hpp"
@@ -170,6 +172,9 @@ EvalResult evaluate_run(Communicator const& world, RunConfig const& config,
   auto const model =
       build_model(world, config, watchdog, num_classes, FirstWeights::seeded);
   load_weights(world, config, watchdog, checkpoint, *source.store, *model);
+  freeze(*model);
+  FrozenCasts const casts(*model,
+                          autocast_of(config.train.precision, at::kCPU));
   auto const collective =
       world.size() > 1 ? make_mpi_collective(world) : make_self_collective();
   Phase const phase(watchdog, "evaluate", config.train.watchdog_s);

@@ -83,6 +83,8 @@ TrainOutcome TrainLoop::run(RunLog& log) {
   Phase const phase(parts_.watchdog, "train", config.train.watchdog_s);
   double const start_s = monotonic_s();
   saved_s_ = pace_.since_s = loaded_.time_s = start_s;
+  frozen_casts_.emplace(parts_.model,
+                        autocast_of(config.train.precision, at::kCPU));
   auto& reader = *parts_.data.train.reader;
   if (has_steps_left()) reader.begin_step(state_.step);
   auto const batches = prefetch_batches(
@@ -102,6 +104,7 @@ TrainOutcome TrainLoop::run(RunLog& log) {
     sums_.begin_step(plan.num_micro, plan.num_samples(),
                      state_.loss_scale.value);
     auto const mine = caught([&] { run_micro_batches(plan, *batches); });
+    optimizer_->settle();
     if (!mine) sums_.give_up_step();
     auto const sums = finish_exchange();
     agree_on_step(mine);
@@ -126,6 +129,7 @@ TrainOutcome TrainLoop::run(RunLog& log) {
     paused_s_ += monotonic_s() - pause_s;
   }
 
+  optimizer_->settle();
   trace_.finish();
   bool const is_stopped =
       stop_agreed_ && (has_steps_left() || is_evaluation_due());
@@ -138,6 +142,7 @@ TrainOutcome TrainLoop::run(RunLog& log) {
 void TrainLoop::run_micro_batches(StepPlan const& plan,
                                   MicroBatchPrefetcher& batches) {
   guard_.begin_step();
+  AutocastCacheKept const casts;
   fault_point(parts_.world.rank(), "train", state_.step);
   auto const mine =
       rank_range(plan.num_micro, parts_.world.rank(), parts_.world.size());
@@ -160,8 +165,10 @@ void TrainLoop::run_micro_batch(StepPlan const& plan, MicroBatch const& batch) {
       mix_key({parts_.config.run.seed, static_cast<std::uint64_t>(plan.step),
                static_cast<std::uint64_t>(batch.index)}));
   double const begin_s = monotonic_s();
-  auto const logits =
-      forward_batch(parts_.model, batch, parts_.config.train.precision);
+  auto const logits = [&] {
+    BlockListenerGuard const listener(optimizer_->begin_forward());
+    return forward_batch(parts_.model, batch, parts_.config.train.precision);
+  }();
   auto const loss = faulty_loss(
       mixed_loss(logits, batch, parts_.config.optim.label_smoothing),
       parts_.world.rank(), plan.step);
@@ -220,7 +227,10 @@ void TrainLoop::update(StepSums const& sums, RunLog& log) {
   if (health != StepHealth::finite) return skip(sums, health, log);
   clip_gradient(flat, grad_norm_, optim.clip_norm);
   optimizer_->step(sums_.gradients(), lr_);
-  if (average_) average_->update();
+  if (average_) {
+    optimizer_->settle();
+    average_->update();
+  }
   state_.loss_scale = scaled(/*was_finite=*/true);
   if (!norms_.empty()) apply_running_update(norms_, sums_.mean_statistics());
   ++state_.step;
@@ -350,6 +360,7 @@ void TrainLoop::validate(RunLog& log) {
   {
     Phase const phase(parts_.watchdog, "evaluate", config.train.watchdog_s);
     fault_point(parts_.world.rank(), "evaluate", state_.step);
+    optimizer_->settle();
     AveragedModel const averaged(average_.get());
     result = evaluate(parts_.world, *collective_, parts_.model,
                       *parts_.data.val.loader, parts_.data.val.size(),
@@ -402,6 +413,8 @@ void TrainLoop::save(RunLog& log, std::optional<double> score) {
   Phase const phase(parts_.watchdog, "save checkpoint",
                     config.train.watchdog_s);
   fault_point(parts_.world.rank(), "save", state_.step);
+  optimizer_->settle();
+  FrozenCasts::Pause const pause(*frozen_casts_);
   agree_ok(parts_.world, log.sync());
   save_checkpoint(parts_.world, checkpoints_,
                   make_checkpoint(state_, identity_, trained()), score,

@@ -9,6 +9,7 @@
 #include "gasm/comm/collective.hpp"
 #include "gasm/comm/stop_flag.hpp"
 #include "gasm/comm/watchdog.hpp"
+#include "gasm/models/frozen_casts.hpp"
 #include "gasm/train/train.hpp"
 #include "gradient_sum.hpp"
 #include "optimizer.hpp"
@@ -93,7 +94,8 @@ class TrainLoop {
   std::vector<BatchNorm*> norms_;
   GradientSum sums_;
   std::unique_ptr<Optimizer> optimizer_;
-  std::unique_ptr<WeightAverage> average_;  ///< none without train.ema
+  std::unique_ptr<WeightAverage> average_;   ///< none without train.ema
+  std::optional<FrozenCasts> frozen_casts_;  ///< while it runs
   StepGuard guard_;
   std::unique_ptr<Collective> collective_;
   CheckpointStore checkpoints_;

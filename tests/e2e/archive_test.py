@@ -78,7 +78,7 @@ class Archive(Case):
         code, out, err, seconds = run(*self.words("--extract", self.spool, *more), ranks=ranks)
         self.assertEqual(code, 4, out + err)
         self.assertRegex(out + err, pattern)
-        self.assertLess(seconds, 15)
+        self.assertLess(seconds, 45)
         if self.index.exists():
             self.assertNotIn('"complete"', self.index.read_text())
         return out

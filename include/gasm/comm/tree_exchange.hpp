@@ -94,5 +94,8 @@ class TreeExchange {
 
 /// Advances all of them until they are done, asleep in between.
 void wait_for(std::span<TreeExchange> exchanges);
+/// The same until that one is done, whatever the others are. Not counted as a
+/// collective by the watchdog: ranks may wait more or less often.
+void wait_for(std::span<TreeExchange> exchanges, std::size_t which);
 
 }  // namespace gasm

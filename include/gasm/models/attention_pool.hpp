@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "gasm/models/linear.hpp"
 #include "gasm/models/trace.hpp"
 
 namespace gasm {
@@ -30,7 +31,7 @@ class AttentionPool : public torch::nn::Module {
  private:
   std::int64_t heads_;
   at::Tensor query_;
-  torch::nn::Linear key_{nullptr}, value_{nullptr};
+  Linear key_{nullptr}, value_{nullptr};
 };
 
 }  // namespace gasm

@@ -33,6 +33,17 @@ class AutocastGuard {
   Autocast before_;
 };
 
+/// While it lives, the 16-bit copy of a parameter that learns is kept from one
+/// AutocastGuard of this thread to the next: for passes between which no
+/// parameter changes.
+class AutocastCacheKept {
+ public:
+  AutocastCacheKept();
+  ~AutocastCacheKept();
+  AutocastCacheKept(AutocastCacheKept const&) = delete;
+  AutocastCacheKept& operator=(AutocastCacheKept const&) = delete;
+};
+
 /// While it lives, no 16-bit copy of a parameter is kept in this thread.
 class AutocastCacheOff {
  public:

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "gasm/config/cast_config.hpp"
+#include "gasm/models/linear.hpp"
 #include "gasm/models/recogniser.hpp"
 #include "gasm/models/vit.hpp"
 
@@ -64,7 +65,7 @@ class Cast : public Recogniser {
   std::vector<std::shared_ptr<CastBlock>> blocks_;
   torch::nn::LayerNorm fc_norm_{nullptr};
   std::shared_ptr<Adapter> spatial_adapter_, temporal_adapter_;
-  torch::nn::Linear head_{nullptr};
+  Linear head_{nullptr};
   at::Tensor shift_, scale_;
 };
 

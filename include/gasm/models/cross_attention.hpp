@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "gasm/models/linear.hpp"
 #include "gasm/models/trace.hpp"
 
 namespace gasm {
@@ -32,7 +33,7 @@ class CrossAttention : public torch::nn::Module {
   std::int64_t heads_;
   at::Tensor distance_;
   at::Tensor pos_gain_;
-  torch::nn::Linear q_{nullptr}, k_{nullptr}, v_{nullptr}, o_{nullptr};
+  Linear q_{nullptr}, k_{nullptr}, v_{nullptr}, o_{nullptr};
 };
 
 /// [S*N, M*P] fp32: squared distance, in patches, between the centre of each

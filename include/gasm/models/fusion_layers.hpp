@@ -8,6 +8,7 @@
 
 #include "gasm/models/cross_attention.hpp"
 #include "gasm/models/layers.hpp"
+#include "gasm/models/linear.hpp"
 #include "gasm/models/trace.hpp"
 
 namespace gasm {
@@ -45,11 +46,11 @@ class BCast : public FusionLayer {
                  TraceScope const& trace) override;
 
  private:
-  torch::nn::Linear down_s_{nullptr}, down_m_{nullptr};
+  Linear down_s_{nullptr}, down_m_{nullptr};
   torch::nn::LayerNorm norm_s_{nullptr}, norm_m_{nullptr};
   at::Tensor pos_s_, pos_m_;
   std::shared_ptr<CrossAttention> s_from_m_, m_from_s_;
-  torch::nn::Linear up_s_{nullptr}, up_m_{nullptr};
+  Linear up_s_{nullptr}, up_m_{nullptr};
   torch::nn::LayerNorm ffn_norm_s_{nullptr}, ffn_norm_m_{nullptr};
   std::shared_ptr<Ffn> ffn_s_, ffn_m_;
   double drop_path_;

@@ -11,6 +11,7 @@
 #include "gasm/models/attention_pool.hpp"
 #include "gasm/models/cross_attention.hpp"
 #include "gasm/models/fusion_layers.hpp"
+#include "gasm/models/linear.hpp"
 #include "gasm/models/recompute.hpp"
 #include "gasm/models/stream.hpp"
 #include "gasm/models/trace.hpp"
@@ -58,7 +59,7 @@ class GasmCast : public torch::nn::Module {
   std::vector<std::shared_ptr<FusionLayer>> fusion_;
   torch::nn::LayerNorm norm_s_{nullptr}, norm_m_{nullptr};
   std::shared_ptr<AttentionPool> pool_s_, pool_m_;
-  torch::nn::Linear head_{nullptr}, head_s_{nullptr}, head_m_{nullptr};
+  Linear head_{nullptr}, head_s_{nullptr}, head_m_{nullptr};
   AlignedMasks masks_;  ///< undefined: everything is visible
 };
 

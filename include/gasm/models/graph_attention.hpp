@@ -9,6 +9,7 @@
 #include "gasm/config/fusion_config.hpp"
 #include "gasm/models/graph_edges.hpp"
 #include "gasm/models/layers.hpp"
+#include "gasm/models/linear.hpp"
 #include "gasm/models/trace.hpp"
 
 namespace gasm {
@@ -73,8 +74,8 @@ class GraphAttention : public torch::nn::Module {
   at::Tensor neighbour_;
   at::Tensor offset_;
   torch::nn::LayerNorm norm_{nullptr};
-  torch::nn::Linear q_{nullptr}, k_{nullptr}, v_{nullptr}, o_{nullptr};
-  torch::nn::Linear sim_{nullptr};
+  Linear q_{nullptr}, k_{nullptr}, v_{nullptr}, o_{nullptr};
+  Linear sim_{nullptr};
   at::Tensor type_bias_, rel_bias_, sim_gain_;
 };
 

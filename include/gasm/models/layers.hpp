@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include "gasm/models/linear.hpp"
+
 namespace gasm {
 
 /// The small parts every model is made of.
@@ -33,7 +35,7 @@ class Ffn : public torch::nn::Module {
   at::Tensor forward(at::Tensor const& x);
 
  private:
-  torch::nn::Linear fc1_{nullptr}, fc2_{nullptr};
+  Linear fc1_{nullptr}, fc2_{nullptr};
   double dropout_;
 };
 

@@ -18,7 +18,8 @@ enum class Activations { kept, recomputed };
 using BlockForward =
     std::function<std::vector<at::Tensor>(std::vector<at::Tensor> const&)>;
 
-/// forward(inputs), of which only the inputs are kept for the backward pass.
+/// forward(inputs), after announce_block(block), of which only the inputs are
+/// kept for the backward pass.
 ///
 /// There it is called again, with the random numbers of the default
 /// generators (dropout) and the autocast that were in force, and has to

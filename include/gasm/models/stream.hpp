@@ -9,6 +9,7 @@
 
 #include "gasm/models/batch_norm.hpp"
 #include "gasm/models/graph_attention.hpp"
+#include "gasm/models/linear.hpp"
 #include "gasm/models/recompute.hpp"
 #include "gasm/models/trace.hpp"
 
@@ -53,7 +54,7 @@ class Stream : public torch::nn::Module {
   GraphEdges edges_;
   std::shared_ptr<BatchNorm> standard_;
   at::Tensor mean_, std_;
-  torch::nn::Linear input_{nullptr};
+  Linear input_{nullptr};
   at::Tensor pos_time_, pos_space_;
   std::vector<std::shared_ptr<GraphBlock>> graph_;
 };

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "gasm/config/backbone_config.hpp"
+#include "gasm/models/linear.hpp"
 #include "gasm/models/named_tensors.hpp"
 #include "gasm/models/recompute.hpp"
 
@@ -93,7 +94,7 @@ class Timesformer : public torch::nn::Module {
   torch::nn::Conv2d projection_{nullptr};
   std::vector<std::shared_ptr<TimesformerBlock>> layers_;
   torch::nn::LayerNorm norm_{nullptr};
-  torch::nn::Linear classifier_{nullptr};
+  Linear classifier_{nullptr};
   Activations activations_ = Activations::kept;
 };
 

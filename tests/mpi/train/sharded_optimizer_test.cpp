@@ -56,6 +56,7 @@ struct Training {
     sums->finish_step();
     double const norm = sums->norm();
     optimizer->step(sums->gradients(), 0.01);
+    optimizer->settle();
     return norm;
   }
 
