@@ -246,11 +246,11 @@ class Train(TrainCase):
                     ({"data.val": self.folder / "train.h5"},
                      "step 2 belongs to other data (data.val: "),
                     ({"checkpoint.resume": "never"}, "has checkpoints")):
-                _, out = self.train("refused", sets, ranks=ranks, code=2, within_s=15)
+                _, out = self.train("refused", sets, ranks=ranks, code=2, within_s=45)
                 self.assertIn(words, out)
                 self.assertEqual(out.count("error: "), 1, out)
         self.assertEqual([(run.path / name).read_bytes() for name in files], before)
-        _, out = self.train("none-here", {"checkpoint.resume": "must"}, code=2, within_s=15)
+        _, out = self.train("none-here", {"checkpoint.resume": "must"}, code=2, within_s=45)
         self.assertIn("no good checkpoint", out)
 
     def test_dry_run_writes_nothing(self):
