@@ -37,7 +37,7 @@ class BenchTrain(unittest.TestCase):
         self.assertEqual((found["ranks"], found["batch"]), (1, 1))
         self.assertAlmostEqual(sum(found[phase] for phase in PHASES), found["step_ms"],
                                delta=0.01)
-        self.assertLessEqual(found["samples_per_s"] * found["step_ms"], 1000.0)
+        self.assertLessEqual(found["samples_per_s"] * found["step_ms"], 1010.0)
         model = json.loads(gasm_cli.must("bench", "model", *GUIDE, "--repeat", 1, "--json",
                                          "--set", "train.micro_batch=1").splitlines()[-1])
         self.assertEqual(found["parameters"], model["trainable"])
@@ -46,7 +46,7 @@ class BenchTrain(unittest.TestCase):
         found = self.measured(*SHORT, "--set", "train.precision=bf16", ranks=2)
         self.assertEqual((found["ranks"], found["batch"]), (2, 1))
         self.assertGreater(found["comm_ms"], 0)
-        self.assertLessEqual(found["samples_per_s"] * found["step_ms"], 2000.0)
+        self.assertLessEqual(found["samples_per_s"] * found["step_ms"], 2020.0)
         self.assertTrue(0 <= found["comm_hidden"] <= 1)
 
     def test_words_that_do_not_fit(self):
