@@ -26,6 +26,8 @@ bool is_mpi_running() {
 void set_mpi_environment() {
   setenv("OMPI_MCA_fs_ufs_lock_algorithm", "3", 0);
   setenv("OMPI_MCA_fcoll", "dynamic_gen2", 0);
+  setenv("OMPI_MCA_btl_tcp_flags",
+         "send,inplace,need-ack,need-csum,hetero-rdma", 0);
   setenv("HDF5_USE_FILE_LOCKING", "FALSE", 0);
 }
 

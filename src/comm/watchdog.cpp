@@ -57,6 +57,9 @@ struct Watchdog::Impl {
     since_s = monotonic_s();
     write_board();
     thread = std::jthread([this](std::stop_token stop) { watch(stop); });
+    if (board)
+      refresher =
+          std::jthread([this](std::stop_token stop) { refresh_board(stop); });
   }
 
   // The functions below, but write_board and report, run under the mutex.
@@ -99,6 +102,7 @@ struct Watchdog::Impl {
   }
 
   void watch(std::stop_token const& stop);
+  void refresh_board(std::stop_token const& stop);
   [[noreturn]] void report(double waited_s, double limit_s);
 
   WatchdogOptions options;
@@ -113,6 +117,8 @@ struct Watchdog::Impl {
   double since_unix_s = 0.0;
   double board_written_s = 0.0;
   std::jthread thread;
+  // Its own thread, so that a file system that hangs stops no deadline.
+  std::jthread refresher;
 };
 
 void Watchdog::Impl::watch(std::stop_token const& stop) {
@@ -133,6 +139,25 @@ void Watchdog::Impl::watch(std::stop_token const& stop) {
       lock.unlock();
       report(waited_s, limit_s);
     }
+  }
+}
+
+// A rank that waits in a collective makes no progress and writes no row: what
+// it last wrote would name it as one that did not come.
+void Watchdog::Impl::refresh_board(std::stop_token const& stop) {
+  std::mutex sleeping;
+  std::condition_variable_any never;
+  std::unique_lock lock(sleeping);
+  StatusRow written;
+  auto const interval = std::chrono::duration<double>(kBoardInterval_s);
+  while (!never.wait_for(lock, stop, interval,
+                         [&] { return stop.stop_requested(); })) {
+    StatusRow const now = row();
+    if (now.sequence == written.sequence && now.inside == written.inside &&
+        now.since_unix_s == written.since_unix_s)
+      continue;
+    board->write(now);
+    written = now;
   }
 }
 

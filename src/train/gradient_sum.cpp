@@ -227,6 +227,13 @@ at::Tensor GradientSum::mean_statistics() const {
       num_statistics_);
 }
 
+std::size_t GradientSum::exchange_bytes(std::size_t i) const {
+  bool const is_short = world_.size() > 1 && i < layout().buckets.size() &&
+                        options_.transit == TransitType::bf16;
+  return layout().exchange(i).size *
+         (is_short ? sizeof(std::uint16_t) : sizeof(float));
+}
+
 ExchangeCost GradientSum::cost() const {
   ExchangeCost cost;
   if (world_.size() == 1) return cost;

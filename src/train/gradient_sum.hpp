@@ -114,6 +114,8 @@ class GradientSum {
   ExchangeCost cost() const;
   /// Of the last step, by bucket; the last one is the tail.
   std::vector<ExchangeTime> exchange_times() const { return arena_->times(); }
+  /// Bytes of its values as they travel. `i`: as in exchange_times().
+  std::size_t exchange_bytes(std::size_t i) const;
 
  private:
   std::vector<std::size_t> sizes() const;

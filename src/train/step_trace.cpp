@@ -64,7 +64,7 @@ void StepTrace::add_exchange(GradientSum const& sums, double backward_begin_s) {
     auto const name = i < sums.layout().buckets.size()
                           ? fmt::format("bucket {}", i)
                           : std::string("tail");
-    auto const num_bytes = sums.layout().exchange(i).size * sizeof(float);
+    auto const num_bytes = sums.exchange_bytes(i);
     add_event("until " + name, from_s, times[i].posted_s, kMainRow, num_bytes);
     from_s = times[i].posted_s;
     auto const row = std::ranges::find_if(

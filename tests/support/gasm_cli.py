@@ -32,11 +32,13 @@ SPEED = ("clips_per_s", "data_wait", "forward_ms", "backward_ms", "exchange_wait
          "optimizer_ms", "exchange_hidden", "memory_mb")
 
 
-def command_of(words, ranks):
-    command = [GASM, *map(str, words)]
-    if ranks:
-        command = [MPIRUN, "--oversubscribe", "-n", str(ranks), *command]
-    return command
+def launch_here(ranks):
+    """What a command begins with that runs on so many ranks."""
+    return [MPIRUN, "--oversubscribe", "-n", str(ranks)]
+
+
+def command_of(words, ranks, launch=launch_here):
+    return [*(launch(ranks) if ranks else ()), GASM, *map(str, words)]
 
 
 def environment_of(more):
@@ -47,11 +49,11 @@ def environment_of(more):
 class Job:
     """A started command; ends with all its processes."""
 
-    def __init__(self, words, ranks=0, environment=None):
+    def __init__(self, words, ranks=0, environment=None, launch=launch_here):
         self.output = tempfile.TemporaryFile("w+")
         self.start_s = time.monotonic()
         self.process = subprocess.Popen(
-            command_of(words, ranks), stdin=subprocess.DEVNULL, stdout=self.output,
+            command_of(words, ranks, launch), stdin=subprocess.DEVNULL, stdout=self.output,
             stderr=subprocess.STDOUT, env=environment_of(environment), start_new_session=True)
 
     def wait(self, seconds=90):
@@ -195,15 +197,17 @@ class TrainCase(unittest.TestCase):
                 found += ["--set", f"{key}={value}"]
         return [*found, *more]
 
-    def start(self, name, sets=None, ranks=2, fault=None):
-        job = Job(self.words(name, sets), ranks, {"GASM_TEST_FAULT": fault} if fault else None)
+    def start(self, name, sets=None, ranks=2, fault=None, launch=launch_here):
+        job = Job(self.words(name, sets), ranks, {"GASM_TEST_FAULT": fault} if fault else None,
+                  launch)
         self.addCleanup(job.end)
         return job
 
-    def train(self, name, sets=None, ranks=2, code=0, fault=None, within_s=None, more=()):
+    def train(self, name, sets=None, ranks=2, code=0, fault=None, within_s=None, more=(),
+              launch=launch_here):
         """Trains, checks the exit code; returns run folder and output."""
         job = Job(self.words(name, sets, more=more), ranks,
-                  {"GASM_TEST_FAULT": fault} if fault else None)
+                  {"GASM_TEST_FAULT": fault} if fault else None, launch)
         found, out, seconds = job.wait()
         expected = code if isinstance(code, tuple) else (code,)
         self.assertIn(found, expected, f"{name} {sets} on {ranks} ranks\n{out}")
@@ -241,5 +245,5 @@ def main(description):
     parser.add_argument("--gasm", required=True)
     parser.add_argument("--mpirun", default="mpirun")
     options, rest = parser.parse_known_args()
-    GASM, MPIRUN = options.gasm, options.mpirun
+    GASM, MPIRUN = os.path.abspath(options.gasm), options.mpirun
     unittest.main(argv=[sys.argv[0], *rest], verbosity=2)

@@ -16,6 +16,11 @@ namespace gasm {
 ///   OMPI_MCA_fs_ufs_lock_algorithm=3  Open MPI before 4.1.7 writes parallel
 ///   OMPI_MCA_fcoll=dynamic_gen2       files wrongly without range locks, and
 ///                                     hangs in its default collective writer;
+///   OMPI_MCA_btl_tcp_flags=send,inplace,need-ack,need-csum,hetero-rdma
+///                                     its default without "put", by which
+///                                     hosts that send each other much take
+///                                     turns, at half the rate of the link:
+///                                     leave to send waits behind data;
 ///   HDF5_USE_FILE_LOCKING=FALSE       network file systems without locks.
 /// It starts MPI with MPI_THREAD_FUNNELED and tells the log who speaks.
 ///

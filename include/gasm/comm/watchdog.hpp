@@ -36,7 +36,8 @@ class Watchdog {
   Watchdog& operator=(Watchdog const&) = delete;
 
   /// A sign of life, e.g. "train step 120": the deadline of the current phase
-  /// starts again. Reaches the board once a second at most.
+  /// starts again. Reaches the board once a second at most; where the rank
+  /// waits afterwards does within a second, too.
   void progress(std::string_view what);
 
   /// The names of the phases that are open, outermost first: "train > save".

@@ -119,10 +119,13 @@ TEST(RunGuardedSerial, ReturnsTheCode) {
 TEST(MpiEnvironment, IsSetOnlyWhereUnset) {
   setenv("OMPI_MCA_fcoll", "individual", 1);
   unsetenv("OMPI_MCA_fs_ufs_lock_algorithm");
+  unsetenv("OMPI_MCA_btl_tcp_flags");
   unsetenv("HDF5_USE_FILE_LOCKING");
   set_mpi_environment();
   EXPECT_STREQ(getenv("OMPI_MCA_fcoll"), "individual");
   EXPECT_STREQ(getenv("OMPI_MCA_fs_ufs_lock_algorithm"), "3");
+  EXPECT_STREQ(getenv("OMPI_MCA_btl_tcp_flags"),
+               "send,inplace,need-ack,need-csum,hetero-rdma");
   EXPECT_STREQ(getenv("HDF5_USE_FILE_LOCKING"), "FALSE");
 }
 

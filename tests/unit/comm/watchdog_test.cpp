@@ -11,6 +11,7 @@
 
 #include "gasm/base/clock.hpp"
 #include "gasm/base/error.hpp"
+#include "gasm/comm/collective_log.hpp"
 #include "gasm/comm/run_guarded.hpp"
 #include "gasm/comm/status_board.hpp"
 #include "support/temp_folder.hpp"
@@ -57,6 +58,20 @@ TEST(Watchdog, WritesProgressOnceASecondAtMost) {
   watchdog.progress("first");
   watchdog.progress("second");
   EXPECT_EQ(read_status_board(folder / "status").at(0).progress, "first");
+}
+
+TEST(Watchdog, TheBoardLearnsWhereARankWaits) {
+  TempFolder folder;
+  Watchdog watchdog({.board_path = folder / "status"});
+  Phase phase(watchdog, "train", 10);
+  CollectiveScope scope("awaited", 8);
+  auto const is_there = [&] {
+    auto const row = read_status_board(folder / "status").at(0);
+    return row.inside && row.collective == "awaited";
+  };
+  EXPECT_FALSE(is_there());
+  for (int i = 0; i < 100 && !is_there(); ++i) sleep_s(0.1);
+  EXPECT_TRUE(is_there());
 }
 
 TEST(Watchdog, ProgressAndInnerPhasesRestartTheDeadline) {
