@@ -179,7 +179,7 @@ class DeadLink(TwoHostsCase):
 
     def cut_midway(self, name, sets, *more):
         """A job on 4 ranks whose link dies after some steps."""
-        self.hosts.limit(50)
+        self.hosts.limit(20)
         job = self.start(name, {"checkpoint.every_steps": 2, **sets}, ranks=4,
                          launch=self.launch(*more))
         self.wait_for_step(job, RunFolder(self.run_path(name)), 4)
@@ -201,7 +201,8 @@ class DeadLink(TwoHostsCase):
     def test_watchdog_says_who_waits(self):
         job = self.cut_midway("cut", {"train.watchdog_s": self.watchdog_s})
         # Each rank from its own last sign of life; the report takes its time.
-        self.wait_until(lambda: "gasm" not in self.hosts.processes().values(),
+        program = pathlib.Path(gasm_cli.GASM).name
+        self.wait_until(lambda: program not in self.hosts.processes().values(),
                         self.watchdog_s + 9, "ranks that do not end")
         # What the other host's daemon has to say cannot be heard before.
         self.hosts.mend()
