@@ -152,6 +152,8 @@ class Link(TwoHostsCase):
                             f"{direction} sent, {self.steps} x {num_bytes} expected")
         expected_s = 8e-6 * num_bytes / self.rate_mbit
         found_s = self.seconds(trace)
+        print(f"{num_bytes} bytes at {self.rate_mbit} Mbit/s: {1e3 * found_s:.0f} ms "
+              f"(at least {1e3 * expected_s:.0f} ms)")
         self.assertTrue(0.8 < found_s / expected_s < 1.6, f"{found_s} s of {expected_s} s")
 
         _, trace, sent_short = self.traced("short", {"parallel.compress": "bf16"})
@@ -159,6 +161,7 @@ class Link(TwoHostsCase):
         for short, whole in zip(sent_short, sent):
             self.assertTrue(0.4 < short / whole < 0.65, f"{short} of {whole} bytes")
         ratio = self.seconds(trace) / found_s
+        print(f"in bf16: {ratio:.2f} of the time")
         self.assertTrue(0.4 < ratio < 0.65, f"{ratio} of the time with half the bytes")
 
     def test_exchange_hides_behind_backward(self):
@@ -170,6 +173,7 @@ class Link(TwoHostsCase):
                                              **sets})
             hidden.append(statistics.median(rank.hidden_s / rank.under_way_s
                                             for ranks in trace.values() for rank in ranks))
+        print(f"hidden: {hidden[0]:.2f} in one bucket, {hidden[1]:.2f} in small ones")
         self.assertGreater(trace[3][0].num_exchanges, 4)
         self.assertGreater(hidden[1], hidden[0] + 0.1)
 
