@@ -164,6 +164,21 @@ class Link(TwoHostsCase):
         print(f"in bf16: {ratio:.2f} of the time")
         self.assertTrue(0.4 < ratio < 0.65, f"{ratio} of the time with half the bytes")
 
+    def test_both_directions_at_once(self):
+        """Large messages, too: with Open MPI's put protocol they take turns."""
+        num_bytes, rate_mbit = 8_000_000, 200
+        self.hosts.limit(rate_mbit)
+        job = gasm_cli.Job(["bench", "allreduce", "--json", "--min-bytes", num_bytes,
+                            "--max-bytes", num_bytes, "--repeat", 2], 2, launch=self.launch())
+        code, out, _ = job.wait()
+        self.assertEqual(code, 0, out)
+        line, = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+        expected_ms = 8e-3 * num_bytes / rate_mbit
+        print(f"{num_bytes} bytes at {rate_mbit} Mbit/s: all-reduce {line['ms']:.0f} ms, "
+              f"tree {line['tree_ms']:.0f} ms (at least {expected_ms:.0f} ms)")
+        for name in ("ms", "tree_ms"):
+            self.assertTrue(0.8 < line[name] / expected_ms < 1.6, f"{name}: {line}")
+
     def test_exchange_hides_behind_backward(self):
         """More of it in small buckets, of which the first ones are full early."""
         self.hosts.limit(10 * self.rate_mbit)
