@@ -152,6 +152,8 @@ class Link(TwoHostsCase):
                             f"{direction} sent, {self.steps} x {num_bytes} expected")
         expected_s = 8e-6 * num_bytes / self.rate_mbit
         found_s = self.seconds(trace)
+        print(f"{num_bytes} bytes at {self.rate_mbit} Mbit/s: {1e3 * found_s:.0f} ms "
+              f"(at least {1e3 * expected_s:.0f} ms)")
         self.assertTrue(0.8 < found_s / expected_s < 1.6, f"{found_s} s of {expected_s} s")
 
         _, trace, sent_short = self.traced("short", {"parallel.compress": "bf16"})
@@ -159,7 +161,23 @@ class Link(TwoHostsCase):
         for short, whole in zip(sent_short, sent):
             self.assertTrue(0.4 < short / whole < 0.65, f"{short} of {whole} bytes")
         ratio = self.seconds(trace) / found_s
+        print(f"in bf16: {ratio:.2f} of the time")
         self.assertTrue(0.4 < ratio < 0.65, f"{ratio} of the time with half the bytes")
+
+    def test_both_directions_at_once(self):
+        """Large messages, too: with Open MPI's put protocol they take turns."""
+        num_bytes, rate_mbit = 8_000_000, 200
+        self.hosts.limit(rate_mbit)
+        job = gasm_cli.Job(["bench", "allreduce", "--json", "--min-bytes", num_bytes,
+                            "--max-bytes", num_bytes, "--repeat", 2], 2, launch=self.launch())
+        code, out, _ = job.wait()
+        self.assertEqual(code, 0, out)
+        line, = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+        expected_ms = 8e-3 * num_bytes / rate_mbit
+        print(f"{num_bytes} bytes at {rate_mbit} Mbit/s: all-reduce {line['ms']:.0f} ms, "
+              f"tree {line['tree_ms']:.0f} ms (at least {expected_ms:.0f} ms)")
+        for name in ("ms", "tree_ms"):
+            self.assertTrue(0.8 < line[name] / expected_ms < 1.6, f"{name}: {line}")
 
     def test_exchange_hides_behind_backward(self):
         """More of it in small buckets, of which the first ones are full early."""
@@ -170,6 +188,7 @@ class Link(TwoHostsCase):
                                              **sets})
             hidden.append(statistics.median(rank.hidden_s / rank.under_way_s
                                             for ranks in trace.values() for rank in ranks))
+        print(f"hidden: {hidden[0]:.2f} in one bucket, {hidden[1]:.2f} in small ones")
         self.assertGreater(trace[3][0].num_exchanges, 4)
         self.assertGreater(hidden[1], hidden[0] + 0.1)
 
@@ -179,7 +198,7 @@ class DeadLink(TwoHostsCase):
 
     def cut_midway(self, name, sets, *more):
         """A job on 4 ranks whose link dies after some steps."""
-        self.hosts.limit(50)
+        self.hosts.limit(20)
         job = self.start(name, {"checkpoint.every_steps": 2, **sets}, ranks=4,
                          launch=self.launch(*more))
         self.wait_for_step(job, RunFolder(self.run_path(name)), 4)
@@ -201,7 +220,8 @@ class DeadLink(TwoHostsCase):
     def test_watchdog_says_who_waits(self):
         job = self.cut_midway("cut", {"train.watchdog_s": self.watchdog_s})
         # Each rank from its own last sign of life; the report takes its time.
-        self.wait_until(lambda: "gasm" not in self.hosts.processes().values(),
+        program = pathlib.Path(gasm_cli.GASM).name
+        self.wait_until(lambda: program not in self.hosts.processes().values(),
                         self.watchdog_s + 9, "ranks that do not end")
         # What the other host's daemon has to say cannot be heard before.
         self.hosts.mend()

@@ -126,6 +126,7 @@ class HostPair:
         assert ranks % 2 == 0
         return [*self.on(0), mpirun, "--hostfile", str(self.folder / "hostfile"), "-n", str(ranks),
                 "--map-by", f"ppr:{ranks // 2}:node", "--bind-to", "none",
+                "--mca", "orte_tmpdir_base", str(self.folder),
                 "--mca", "plm_rsh_agent", str(self.folder / "agent"),
                 "--mca", "btl", "self,vader,tcp", "--mca", "btl_tcp_if_include", INTERFACE,
                 "--mca", "oob_tcp_if_include", INTERFACE, "--mca", "mpi_yield_when_idle", "1",

@@ -53,7 +53,7 @@ def show(what, values, unit="ms"):
 def all_reduce(hosts, options, rate):
     size = options.bytes
     print(f"{rate} Mbit/s, all-reduce of {size} bytes: at least {size * 8e-3 / rate:.1f} ms, "
-          f"in bf16 {size * 4e-3 / rate:.1f} ms")
+          f"in bf16 {size * 4e-3 / rate:.1f} ms", flush=True)
 
     def bench(num_bytes, kind, more=()):
         return measured(hosts, ["bench", "allreduce", "--type", kind, "--min-bytes", num_bytes,
@@ -94,7 +94,7 @@ def main():
     parser.add_argument("--config", default="configs/gasm-cast.yaml")
     parser.add_argument("--rounds", type=int, default=5, help="within one run")
     parser.add_argument("--repeat", type=int, default=3, help="runs")
-    parser.add_argument("--no-train", action="store_true", help="the all-reduce alone")
+    parser.add_argument("--only", choices=["allreduce", "train"], help="one of the two")
     options = parser.parse_args()
     reason = why_not()
     if reason:
@@ -102,8 +102,9 @@ def main():
     with HostPair() as hosts:
         for rate in options.rates:
             hosts.limit(rate)
-            all_reduce(hosts, options, rate)
-            if not options.no_train:
+            if options.only != "train":
+                all_reduce(hosts, options, rate)
+            if options.only != "allreduce":
                 train(hosts, options, rate)
 
 
