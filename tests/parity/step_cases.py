@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """One training step of fusion models by torch.optim.AdamW, for make_cases.py.
 
-Two micro-batches, label smoothing, mixed labels, clipping by the norm of all gradients, decay of the
-matrices of linear layers alone, and batch norms that move once a step.
+Two micro-batches, label smoothing, mixed labels, clipping by the norm of all gradients, decay of
+the matrices of linear layers alone, and batch norms that move once a step.
 """
 import math
 
