@@ -7,15 +7,11 @@
 
 #include <algorithm>
 #include <charconv>
-#include <set>
 #include <sstream>
 
 #include "gasm/base/host_name.hpp"
 
 namespace gasm {
-namespace {
-
-/// {0, 1, 2, 5}: "0-2,5".
 std::string ranges_text(std::set<int> const& numbers) {
   std::string text;
   for (auto at = numbers.begin(); at != numbers.end();) {
@@ -28,6 +24,8 @@ std::string ranges_text(std::set<int> const& numbers) {
   }
   return text;
 }
+
+namespace {
 
 /// The ranks of one machine.
 struct Node {

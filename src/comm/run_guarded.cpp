@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <exception>
@@ -12,12 +13,14 @@
 #include <stop_token>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "failed_phase.hpp"
 #include "gasm/base/host_name.hpp"
 #include "gasm/base/log.hpp"
 #include "gasm/comm/agree.hpp"
 #include "gasm/comm/mpi_session.hpp"
+#include "same_start.hpp"
 
 namespace gasm {
 namespace {
@@ -114,9 +117,12 @@ int run_guarded(
     int argc, char** argv,
     std::function<ExitCode(Communicator const& world)> const& body) {
   std::set_terminate(on_terminate);
+  // MPI_Init may take words away.
+  std::vector<std::string> const words(argv + std::min(1, argc), argv + argc);
   std::optional<MpiSession> session;
   try {
     session.emplace(argc, argv);
+    require_same_start(session->world(), words);
     ExitCode const code = body(session->world());
     flush_log();
     close_when_done(*session);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gradient_arena.hpp"
 
+#include <cmath>
 #include <utility>
 
 namespace gasm {
@@ -48,6 +49,7 @@ std::span<float> GradientArena::piece(at::Tensor const& flat,
 
 void GradientArena::begin_step(std::int64_t num_leaves) {
   auto const mine = even_leaf_range(num_leaves, comm_->rank(), comm_->size());
+  additions_.clear();
   for (std::size_t i = 0; i < sums_.size(); ++i) {
     sums_[i].reset(num_leaves, mine);
     if (sums_[i].is_complete()) post(i);
@@ -55,6 +57,7 @@ void GradientArena::begin_step(std::int64_t num_leaves) {
 }
 
 void GradientArena::add(std::size_t i) {
+  note(i);
   auto const values = piece(leaf_, i);
   if (sums_[i].num_missing() > 1) {
     sums_[i].add_leaf(values);
@@ -63,6 +66,27 @@ void GradientArena::add(std::size_t i) {
   // Nothing is written to the leaf after the last of them.
   sums_[i].lend_leaf(values);
   post(i);
+}
+
+// Now, because the exchange adds other ranks' values to them.
+void GradientArena::note(std::size_t i) {
+  auto const& sum = sums_[i];
+  auto const range = layout_.exchange(i);
+  additions_.push_back(
+      {sum.range().first + sum.range().count - sum.num_missing(),
+       leaf_
+           .narrow(0, static_cast<std::int64_t>(range.begin),
+                   static_cast<std::int64_t>(range.size))
+           .sum()});
+}
+
+std::optional<std::int64_t> GradientArena::first_not_finite() const {
+  std::optional<std::int64_t> first;
+  for (auto const& addition : additions_)
+    if ((!first || addition.micro_batch < *first) &&
+        !std::isfinite(addition.sum.item<float>()))
+      first = addition.micro_batch;
+  return first;
 }
 
 void GradientArena::post(std::size_t i) {

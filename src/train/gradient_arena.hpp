@@ -4,7 +4,9 @@
 #include <torch/torch.h>
 
 #include <cstdint>
+#include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "gasm/comm/tree_exchange.hpp"
@@ -56,12 +58,27 @@ class GradientArena {
   void finish_share(std::size_t bucket);
   void finish_share();
 
+  /// The first of this rank's micro-batches in this step (0: the step's first)
+  /// whose values are not all finite, in buckets or the tail. Not collective.
+  std::optional<std::int64_t> first_not_finite() const;
+  /// From here on that is what `other` would say of its step.
+  void take_notes_of(GradientArena& other) {
+    additions_ = std::move(other.additions_);
+  }
+
   /// By exchange, of the step that wait() ended.
   std::vector<ExchangeTime> times() const;
 
  private:
   std::span<float> piece(at::Tensor const& flat, std::size_t i) const;
   void post(std::size_t i);
+  void note(std::size_t i);
+
+  /// The sum of what a micro-batch added to an exchange, not looked at yet.
+  struct Addition {
+    std::int64_t micro_batch;
+    at::Tensor sum;
+  };
 
   Communicator const* comm_;
   GradientLayout layout_;
@@ -71,6 +88,7 @@ class GradientArena {
   std::vector<TreeSum> sums_;
   std::vector<TreeExchange> exchanges_;
   std::vector<TreeExchange> shares_;  ///< by bucket
+  std::vector<Addition> additions_;   ///< of this step
 };
 
 }  // namespace gasm

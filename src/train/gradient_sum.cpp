@@ -10,9 +10,9 @@
 
 #include "clip_gradient.hpp"
 #include "gasm/base/clock.hpp"
-#include "gasm/base/hash.hpp"
 #include "gasm/base/log.hpp"
 #include "gasm/comm/agree.hpp"
+#include "gasm/comm/odd_ranks.hpp"
 
 namespace gasm {
 namespace {
@@ -32,13 +32,14 @@ void require_equal_parameters(Communicator const& world,
   std::string text;
   for (auto const& info : parameters)
     text += fmt::format("{} {}\n", info.name, info.parameter.sizes().vec());
-  auto const hashes = world.all_gather(xxh64(text));
-  for (std::size_t rank = 1; rank < hashes.size(); ++rank)
-    if (hashes[rank] != hashes[0])
-      throw AgreedError(
-          error("rank {} learns other parameters than rank 0, or in another "
-                "order. Try the same program and configuration on all ranks",
-                rank));
+  auto const odd = find_odd_ranks(world, text);
+  if (!odd) return;
+  auto const [theirs, usual] = first_difference(odd->of_odd, odd->of_usual);
+  throw AgreedError(
+      error("the parameters that learn on {} of {} are not those of rank {}, "
+            "or in another order ({} where rank {} has {}). Try the same "
+            "program and configuration on all ranks",
+            odd->who(), world.size(), odd->usual, theirs, odd->usual, usual));
 }
 
 }  // namespace
@@ -187,6 +188,7 @@ void GradientSum::order_by_readiness() {
   auto const old = std::move(arena_);
   use(lay_out_gradients(sizes(), order->once(), num_more(), options_.buckets),
       options_.whom);
+  arena_->take_notes_of(*old);
   for (std::size_t i = 0; i < parameters_.size(); ++i)
     gradients_[i].copy_(old->total_of(i, parameters_[i]));
   auto const rest = static_cast<std::int64_t>(num_more());

@@ -111,6 +111,10 @@ class GradientSum {
   /// The micro-batches' mean statistics, weighted by their clips.
   at::Tensor mean_statistics() const;
 
+  /// GradientArena::first_not_finite(), of the last step.
+  std::optional<std::int64_t> first_not_finite() const {
+    return arena_->first_not_finite();
+  }
   ExchangeCost cost() const;
   /// Of the last step, by bucket; the last one is the tail.
   std::vector<ExchangeTime> exchange_times() const { return arena_->times(); }

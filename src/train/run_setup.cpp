@@ -19,6 +19,7 @@
 #include "gasm/store/clip_store.hpp"
 #include "gasm/store/feature_store.hpp"
 #include "layer_decay.hpp"
+#include "same_ranks.hpp"
 #include "sharded_optimizer.hpp"
 
 namespace gasm {
@@ -133,6 +134,7 @@ SampleSource open_samples(Communicator const& world, RunConfig const& config,
   });
   SampleSource source;
   source.store = std::move(open.store);
+  require_same_data(world, *source.store);
   auto const store_mode =
       resolve_mode(world, config.data.store, mode, *source.store);
   source.reader = make_reader(world, config, store_mode, *source.store);

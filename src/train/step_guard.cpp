@@ -10,9 +10,28 @@ namespace gasm {
 namespace {
 
 constexpr int kMaxNamed = 3;
+constexpr std::int64_t kNone = -1;
 
 bool is_finite(at::Tensor const& values) {
   return at::isfinite(values).all().item<bool>();
+}
+
+/// "WHAT of micro-batch 3 on rank 1, ...", of the first ranks that have any.
+std::string named(std::string_view what,
+                  std::vector<std::int64_t> const& micro_batches) {
+  std::string text;
+  int num_named = 0, num_more = 0;
+  for (std::size_t rank = 0; rank < micro_batches.size(); ++rank) {
+    if (micro_batches[rank] == kNone) continue;
+    if (num_named == kMaxNamed) {
+      ++num_more;
+      continue;
+    }
+    text += fmt::format("{}{} of micro-batch {} on rank {}",
+                        num_named++ > 0 ? ", " : "", what,
+                        micro_batches[rank] + 1, rank);
+  }
+  return num_more > 0 ? fmt::format("{}, and {} more", text, num_more) : text;
 }
 
 }  // namespace
@@ -71,23 +90,15 @@ void StepGuard::note_loss(std::int64_t micro_batch, at::Tensor const& loss) {
   losses_.emplace_back(micro_batch, loss.detach());
 }
 
-std::string StepGuard::find_culprits(Communicator const& world) const {
+std::string StepGuard::find_culprits(
+    Communicator const& world, std::optional<std::int64_t> bad_gradient) const {
   auto const own = std::ranges::find_if(
       losses_, [](auto const& noted) { return !is_finite(noted.second); });
-  auto const first =
-      world.all_gather(own == losses_.end() ? std::int64_t{-1} : own->first);
-  std::string text;
-  int num_named = 0, num_more = 0;
-  for (std::size_t rank = 0; rank < first.size(); ++rank) {
-    if (first[rank] < 0) continue;
-    if (num_named == kMaxNamed) {
-      ++num_more;
-      continue;
-    }
-    text += fmt::format("{}the loss of micro-batch {} on rank {}",
-                        num_named++ > 0 ? ", " : "", first[rank] + 1, rank);
-  }
-  return num_more > 0 ? fmt::format("{}, and {} more", text, num_more) : text;
+  auto const losses =
+      world.all_gather(own == losses_.end() ? kNone : own->first);
+  auto const gradients = world.all_gather(bad_gradient.value_or(kNone));
+  auto const text = named("the loss", losses);
+  return text.empty() ? named("the gradient", gradients) : text;
 }
 
 }  // namespace gasm

@@ -4,6 +4,7 @@
 #include <torch/torch.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -57,9 +58,12 @@ class StepGuard {
   void note_loss(std::int64_t micro_batch, at::Tensor const& loss);
 
   /// Each rank's first loss that is not finite: "the loss of micro-batch 3 on
-  /// rank 1", or "" where all are (a gradient may be at fault; whose, its sum
-  /// does not tell). The same on all ranks. Collective.
-  std::string find_culprits(Communicator const& world) const;
+  /// rank 1"; where all are, each rank's first gradient (or batch statistics),
+  /// `bad_gradient` being this rank's; "" where all of these are. Micro-batches
+  /// count from 0 in arguments, from 1 in the text. The same on all ranks.
+  /// Collective.
+  std::string find_culprits(Communicator const& world,
+                            std::optional<std::int64_t> bad_gradient) const;
 
  private:
   std::vector<std::pair<std::int64_t, at::Tensor>> losses_;

@@ -20,6 +20,7 @@
 #include "gasm/models/frozen_casts.hpp"
 #include "gasm/store/hdf5_info.hpp"
 #include "gasm/video/ffmpeg_info.hpp"
+#include "same_ranks.hpp"
 #include "train_loop.hpp"
 
 namespace gasm {
@@ -96,6 +97,15 @@ void load_weights(Communicator const& world, RunConfig const& config,
       restore(loaded);
     });
   }
+  require_same_weights(world, model);
+}
+
+void warn_of_shares(Communicator const& world, RunConfig const& config,
+                    TrainingData const& data) {
+  auto const step = make_batch_plan(config, data.train.size()).at(0);
+  auto const text =
+      check_shares(config, step.num_samples(), step.num_micro, world.size());
+  if (!text.empty()) log_warn("{}", text);
 }
 
 }  // namespace
@@ -117,6 +127,7 @@ TrainOutcome train(Communicator const& world, RunConfig const& config,
   log_info("{}", rank_layout(world, "cpu"));
 
   auto data = open_training_data(world, config, watchdog);
+  warn_of_shares(world, config, data);
   auto const model = build_model(world, config, watchdog, data.num_classes,
                                  FirstWeights::pretrained);
   log_info("{}", summary_text(describe(*model)));
@@ -131,6 +142,7 @@ TrainOutcome train(Communicator const& world, RunConfig const& config,
                   .model = *model,
                   .on_progress = on_progress});
   auto const resume_step = loop.resume();
+  require_same_weights(world, *model);
   // Only now: a refused configuration leaves the old file as it was.
   agree_ok(world, world.is_root()
                       ? publish_file(folder.config(), to_yaml(config))
@@ -199,6 +211,7 @@ std::string describe_run(Communicator const& world, RunConfig const& config) {
   auto lazy = config;
   lazy.data.store = StoreMode::direct;  // nothing is read but the index
   auto const data = open_training_data(world, lazy, watchdog);
+  warn_of_shares(world, config, data);
   auto const model = build_model(world, config, watchdog, data.num_classes,
                                  FirstWeights::pretrained);
   auto const plan = make_batch_plan(config, data.train.size());

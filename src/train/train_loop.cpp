@@ -255,8 +255,9 @@ void TrainLoop::skip(StepSums const& sums, StepHealth health, RunLog& log) {
              state_.step, state_.loss_scale.value);
     return;
   }
-  auto const what =
-      describe_fault(sums.loss, grad_norm_, guard_.find_culprits(parts_.world));
+  auto const what = describe_fault(
+      sums.loss, grad_norm_,
+      guard_.find_culprits(parts_.world, sums_.first_not_finite()));
   auto const budget = parts_.config.train.max_skipped_steps;
   if (!state_.skipped.is_beyond(budget)) {
     auto const text =

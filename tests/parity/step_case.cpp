@@ -57,6 +57,9 @@ gasm::MicroBatch take_part(TensorMap const& inputs, std::int64_t index) {
   batch.semantic = rows("semantic");
   batch.motion = rows("motion");
   batch.labels = rows("labels");
+  batch.other_labels = rows("other_labels");
+  if (auto const share = inputs.find("own_share"); share != inputs.end())
+    batch.own_share = share->second[index].item<double>();
   batch.samples.resize(static_cast<std::size_t>(size));
   return batch;
 }

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """One training step of fusion models by torch.optim.AdamW, for make_cases.py.
 
-Two micro-batches, label smoothing, clipping by the norm of all gradients, decay of the matrices of
-linear layers alone, and batch norms that move once a step.
+Two micro-batches, label smoothing, mixed labels, clipping by the norm of all gradients, decay of
+the matrices of linear layers alone, and batch norms that move once a step.
 """
 import math
 
@@ -26,6 +26,10 @@ def step_settings(small):
         usual, betas=[0.8, 0.95], eps=1e-6, clip_norm=0.5, label_smoothing=0.0)
     # Adam divides noise by noise where a gradient is zero but for rounding; a
     # larger eps makes the very first step, too, a function of the gradient.
+    # Each clip counts for two classes, in shares of each micro-batch's own.
+    yield "mixed", dict(small, pool="attention"), dict(usual, clip_norm=0.5)
+    yield "mixed-no-smoothing", dict(small, standardise="batchnorm"), dict(
+        usual, clip_norm=0.5, label_smoothing=0.0)
     yield "first-step", dict(small), dict(usual, eps=1e-3, clip_norm=0.5)
 
 
@@ -67,6 +71,17 @@ def apply_running(weights, seen):
         weights[f"{name}.num_batches_tracked"] += 1
 
 
+def soft_targets(inputs, rows, part, num_classes, smoothing):
+    """What share of each clip is of each class."""
+    def one_hot(labels):
+        return torch.nn.functional.one_hot(labels[rows], num_classes).double()
+    targets = one_hot(inputs["labels"])
+    if "own_share" in inputs:
+        share = inputs["own_share"][part]
+        targets = share * targets + (1 - share) * one_hot(inputs["other_labels"])
+    return (1 - smoothing) * targets + smoothing / num_classes
+
+
 def take_step(parameters, optim, inputs, logits_of, scale=lambda name: 1.0):
     """Changes `parameters` by a step of two micro-batches, whose slices `logits_of` takes; loss and
     norm of the gradients."""
@@ -75,11 +90,11 @@ def take_step(parameters, optim, inputs, logits_of, scale=lambda name: 1.0):
     loss = 0.0
     for part in range(2):
         rows = slice(part * len(labels) // 2, (part + 1) * len(labels) // 2)
-        share = torch.nn.functional.cross_entropy(
-            logits_of(rows), labels[rows], reduction="sum",
-            label_smoothing=optim["label_smoothing"]) / len(labels)
+        logits = logits_of(rows)
+        targets = soft_targets(inputs, rows, part, logits.shape[1], optim["label_smoothing"])
+        share = -(targets * logits.double().log_softmax(1)).sum() / len(labels)
         share.backward()
-        loss += share.detach()
+        loss += share.detach().float()
     for parameter in parameters.values():
         # torch leaves out what no clip reaches; its moments fade here.
         if parameter.grad is None:
@@ -104,6 +119,10 @@ def all_cases(cases):
             "motion": torch.randn(batch, spec.M, spec.P, spec.motion_dim, generator=generator),
             "labels": torch.randint(0, spec.num_classes, (batch,), generator=generator),
             **draw_state(parameters, name == "first-step", generator)}
+        if name.startswith("mixed"):
+            inputs["other_labels"] = torch.randint(0, spec.num_classes, (batch,),
+                                                   generator=generator)
+            inputs["own_share"] = torch.tensor([0.3, 0.85], dtype=torch.float64)
         model = fusion.Model(spec, weights, [])
         outputs = take_step(parameters, optim, inputs, lambda rows, model=model, data=inputs: (
             model.forward(data["semantic"][rows], data["motion"][rows])["logits"]))

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
 #include "gasm/comm/communicator.hpp"
 
 namespace gasm {
+
+/// {0, 1, 2, 5}: "0-2,5". Not collective.
+std::string ranges_text(std::set<int> const& numbers);
 
 /// Where a rank runs.
 struct RankPlace {

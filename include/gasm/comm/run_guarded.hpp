@@ -9,7 +9,8 @@
 namespace gasm {
 
 /// The only catch-all of the project: starts MPI, runs `body` with all ranks
-/// of the job, ends MPI in order, and returns what main returns.
+/// of the job, ends MPI in order, and returns what main returns. Ranks that
+/// run another program than the others, or with other arguments, are refused.
 ///
 /// What an exception does, with more than one rank:
 ///   AgreedError, or an Error with ExitCode::usage: the same on all ranks by

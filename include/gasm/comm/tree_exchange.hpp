@@ -38,7 +38,8 @@ enum class TransitType {
   /// Half the bytes. Each subtree's value and each sum is rounded once to 8
   /// significant bits, on all ranks alike, and additions are in fp32: a sum s
   /// of subtrees x_i is off by at most u |s| + u (1 + u) sum |x_i|, u = 2^-8,
-  /// beside the rounding of fp32. As subtrees depend on the number of ranks,
+  /// beside the rounding of fp32, and so by no more than 2^-7 (1 + 2^-9) of
+  /// sum |x_i|. As subtrees depend on the number of ranks,
   /// so do the bits.
   bf16
 };

@@ -141,6 +141,39 @@ TEST(TreeExchange, RoundsEachSubtreeAndTheSumOnce) {
   }
 }
 
+/// Against sums in double precision: the header's bound holds, and not by far.
+TEST(TreeExchange, CompressionIsOffByWhatTheHeaderSays) {
+  auto const comm = test_world().duplicate();
+  std::size_t const num_values = 20011;
+  auto const num_leaves = static_cast<std::int64_t>(comm.size());
+  TreeExchange exchange(comm, 0, TransitType::bf16);
+  TreeSum sum(1, num_values);
+  fill(sum, num_leaves, 21);
+  std::vector<float> out(num_values);
+  exchange.post(sum, out, SumFor::all);
+  wait_for({&exchange, 1});
+
+  std::vector<double> exact(num_values), sizes(num_values);
+  for (std::int64_t leaf = 0; leaf < num_leaves; ++leaf) {
+    auto const values = make_leaf(21, leaf, num_values);
+    for (std::size_t i = 0; i < num_values; ++i) {
+      exact[i] += double{values[i]};
+      sizes[i] += std::abs(double{values[i]});
+    }
+  }
+  double largest = 0.0;
+  for (std::size_t i = 0; i < num_values; ++i) {
+    double const u = comm.size() > 1 ? 0x1p-8 : 0.0;
+    double const fp32 = 0x1p-22 * sizes[i];
+    double const bound = u * std::abs(exact[i]) + u * (1 + u) * sizes[i] + fp32;
+    double const off = std::abs(double{out[i]} - exact[i]);
+    ASSERT_LE(off, bound) << i;
+    if (sizes[i] > 0.0) largest = std::max(largest, off / sizes[i]);
+  }
+  EXPECT_LT(largest, 0x1p-7 * 1.01);
+  EXPECT_GT(largest, comm.size() > 1 ? 0x1p-9 : -1.0);
+}
+
 /// Channels may be posted in another order on each rank, while others are
 /// under way.
 TEST(TreeExchange, ChannelsDoNotMeet) {

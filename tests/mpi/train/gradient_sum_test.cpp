@@ -5,6 +5,8 @@
 #include <torch/torch.h>
 
 #include <cmath>
+#include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -210,10 +212,39 @@ TEST(GradientSum, GivesTheSameBitsForEveryOrderOfTheBuckets) {
   EXPECT_EQ(norm_after(2, {}), norm);
 }
 
+/// In the first step, before there are buckets, and in the second.
+TEST(GradientSum, TellsWhichMicroBatchHadNoFiniteGradient) {
+  Net const net(4);
+  int const size = test_world().size();
+  std::int64_t const num_micro = 3 * size;
+  auto const num_bad = num_micro - 2;  // the last rank's second
+  for (auto const whom : {SumFor::all, SumFor::owner}) {
+    auto options = kSmallBuckets;
+    options.whom = whom;
+    for (int const bad_step : {0, 1}) {
+      GradientSum sums(test_world(), net.infos, {}, options);
+      for (int step = 0; step < 3; ++step) {
+        auto clips = clips_of_step(step, num_micro);
+        if (step == bad_step)
+          clips[num_bad].fill_(std::numeric_limits<float>::infinity());
+        run_step(sums, net, clips, num_micro, 4);
+        EXPECT_EQ(std::isfinite(sums.norm()), step != bad_step);
+        auto const expected =
+            step == bad_step && test_world().rank() == size - 1
+                ? std::optional(num_bad)
+                : std::nullopt;
+        EXPECT_EQ(sums.first_not_finite(), expected) << "step " << step;
+      }
+    }
+  }
+}
+
+/// All odd ranks are named, and what they have.
 TEST(GradientSum, RefusesOtherParametersOnOtherRanks) {
+  int const size = test_world().size();
   Net net(2);
-  if (test_world().rank() == 1) std::swap(net.infos[0], net.infos[2]);
-  if (test_world().size() == 1) {
+  if (test_world().rank() % 2 == 1) std::swap(net.infos[0], net.infos[2]);
+  if (size == 1) {
     EXPECT_NO_THROW(GradientSum(test_world(), net.infos, {}, {}));
     return;
   }
@@ -221,7 +252,16 @@ TEST(GradientSum, RefusesOtherParametersOnOtherRanks) {
     GradientSum const sums(test_world(), net.infos, {}, {});
     FAIL() << "the ranks differ";
   } catch (AgreedError const& refused) {
-    EXPECT_NE(std::string(refused.what()).find("rank 1 "), std::string::npos);
+    EXPECT_EQ(
+        std::string(refused.what())
+            .find(size < 4 ? "the parameters that learn on rank 1 of "
+                           : "the parameters that learn on ranks 1,3 of "),
+        0u)
+        << refused.what();
+    EXPECT_NE(std::string(refused.what())
+                  .find("(w1 [40, 40] where rank 0 has w0 [40, 40])"),
+              std::string::npos)
+        << refused.what();
   }
 }
 
