@@ -70,10 +70,13 @@ class Ranks(TrainCase):
             folder.mkdir()
             for file, sources in files.items():
                 shutil.copy(self.folder / sources[which], folder / file)
-        self.addCleanup(os.chdir, os.getcwd())
-        os.chdir(folders[0])
         words = self.words(name, sets, command)
-        self.refused(words, words, pattern, then_ranks=1, folder=folders[1])
+        before = os.getcwd()
+        os.chdir(folders[0])
+        try:
+            self.refused(words, words, pattern, then_ranks=1, folder=folders[1])
+        finally:
+            os.chdir(before)
 
     def test_other_data(self):
         figures = r"\({} samples, data hash [0-9a-f]{{16}}\)"
