@@ -40,13 +40,15 @@ class Curve(TwoHostsCase):
         here, _ = self.train("here", ranks=4)
         self.assert_undisturbed(here)
         first, second = self.hosts.names
-        for name, sets in (
-                ("plain", {}),
-                ("sharded", {"parallel.zero1": "true", "data.store": "exchange", **SMALL_BUCKETS}),
-                ("virtual", {"parallel.virtual_ranks": 3})):
+        for name, ranks, sets in (
+                ("plain", 4, {}),
+                ("sharded", 4, {"parallel.zero1": "true", "data.store": "exchange",
+                                **SMALL_BUCKETS}),
+                ("virtual", 2, {"parallel.virtual_ranks": 3})):
             with self.subTest(name):
-                run, out = self.train(name, sets, ranks=4, launch=self.launch())
-                self.assertRegex(out, rf"node {first}: ranks 0-1 .*\n *node {second}: ranks 2-3 ")
+                run, out = self.train(name, sets, ranks=ranks, launch=self.launch())
+                where = ("rank 0", "rank 1") if ranks == 2 else ("ranks 0-1", "ranks 2-3")
+                self.assertRegex(out, rf"node {first}: {where[0]} .*\n *node {second}: {where[1]} ")
                 self.assert_undisturbed(run)
                 for part in ("model", "optimizer"):
                     there, expected = ((r.checkpoint(STEPS) / f"{part}.safetensors").read_bytes()
