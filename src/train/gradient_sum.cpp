@@ -26,7 +26,8 @@ std::span<float> last_counts(at::Tensor const& flat) {
       .last<kNumCounts>();
 }
 
-/// Sums of different parameters would be worthless, and look like numbers.
+}  // namespace
+
 void require_equal_parameters(Communicator const& world,
                               std::vector<ParameterInfo> const& parameters) {
   std::string text;
@@ -40,8 +41,6 @@ void require_equal_parameters(Communicator const& world,
                 "order. Try the same program and configuration on all ranks",
                 rank));
 }
-
-}  // namespace
 
 GradientSum::GradientSum(Communicator const& world,
                          std::vector<ParameterInfo> const& parameters,

@@ -13,21 +13,25 @@
 
 namespace gasm {
 
-/// Moves named parameters along their gradients. Decay applies to matrices
-/// only (parameter_groups), and each parameter has its own share of the
-/// learning rate. One whose memory is shared
-/// out over the ranks is collective (ShardedOptimizer).
-class Optimizer {
+/// What survives a restart of whatever moves parameters.
+class OptimizerState {
  public:
-  virtual ~Optimizer() = default;
-
-  /// One update. `grads[i]` has the shape of parameter i.
-  virtual void step(std::vector<at::Tensor> const& grads, double lr) = 0;
+  virtual ~OptimizerState() = default;
 
   /// What it remembers of each parameter, as WHAT.NAME.
   virtual TensorFile state() const = 0;
   /// The reverse; an Error names what is missing or misshapen.
   virtual void load_state(TensorFile const& file) = 0;
+};
+
+/// Moves named parameters along their gradients. Decay applies to matrices
+/// only (parameter_groups), and each parameter has its own share of the
+/// learning rate. One whose memory is shared
+/// out over the ranks is collective (ShardedOptimizer).
+class Optimizer : public OptimizerState {
+ public:
+  /// One update. `grads[i]` has the shape of parameter i.
+  virtual void step(std::vector<at::Tensor> const& grads, double lr) = 0;
 };
 
 /// Of optim.kind. `scale_of[i]` multiplies the learning rate of

@@ -5,12 +5,14 @@
 #include <memory>
 #include <optional>
 
+#include "device_step.hpp"
 #include "gasm/ckpt/checkpoint.hpp"
 #include "gasm/comm/collective.hpp"
 #include "gasm/comm/stop_flag.hpp"
 #include "gasm/comm/watchdog.hpp"
 #include "gasm/train/train.hpp"
 #include "gradient_sum.hpp"
+#include "model_flops.hpp"
 #include "optimizer.hpp"
 #include "run_log.hpp"
 #include "run_setup.hpp"
@@ -29,7 +31,10 @@ struct TrainParts {
   Watchdog& watchdog;
   StopFlag const& stop;
   TrainingData& data;
-  Recogniser& model;
+  Recogniser& model;  ///< on `device`
+  at::Device device;
+  bool is_device_step;  ///< steps are those of a GPU: DeviceStep
+  std::optional<Utilisation> utilisation;  ///< where the device's peak is known
   OnProgress const& on_progress;
 };
 
@@ -62,6 +67,15 @@ class TrainLoop {
   TrainOutcome run(RunLog& log);
 
  private:
+  /// One step, on a CPU or on a GPU (train_loop_device.cpp).
+  void step_on_host(StepPlan const& plan, MicroBatchPrefetcher& batches,
+                    RunLog& log);
+  void step_on_device(StepPlan const& plan, MicroBatchPrefetcher& batches,
+                      RunLog& log);
+  void start_device();
+  DeviceScores score(MicroBatch const& batch);
+  /// What follows of a step that the device has done.
+  void settle(DoneStep const& done, RunLog& log);
   /// Forward and backward of this rank's micro-batches of the next step.
   void run_micro_batches(StepPlan const& plan, MicroBatchPrefetcher& batches);
   void run_micro_batch(StepPlan const& plan, MicroBatch const& batch);
@@ -75,6 +89,14 @@ class TrainLoop {
   TrainedParts trained();
   void record(StepPlan const& plan, StepSums const& sums,
               MicroBatchPrefetcher const& batches, RunLog& log);
+  /// The step that is counted from 0 as `step` met bad clips.
+  void count_bad(std::int64_t step, std::int64_t num_bad, RunLog& log);
+  /// A step changes nothing, or ends the run, for the reason in `what`.
+  void report_skip(std::int64_t step, std::string const& what, RunLog& log);
+  void advance_pace(StepPlan const& plan);
+  bool is_line_due() const;
+  void write_line(StepSums const& sums, MicroBatchPrefetcher const& batches,
+                  RunLog& log);
   /// At the end of an epoch, or of the run.
   void record_data(MicroBatchPrefetcher const& batches, RunLog& log);
   void validate(RunLog& log);
@@ -91,9 +113,10 @@ class TrainLoop {
   RunLength length_;
   std::vector<ParameterInfo> parameters_;
   std::vector<BatchNorm*> norms_;
-  GradientSum sums_;
+  std::unique_ptr<GradientSum> sums_;  ///< on a CPU, as optimizer_
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<WeightAverage> average_;  ///< none without train.ema
+  std::unique_ptr<DeviceStep> device_;      ///< on a GPU
   StepGuard guard_;
   std::unique_ptr<Collective> collective_;
   CheckpointStore checkpoints_;
