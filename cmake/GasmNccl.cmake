@@ -29,3 +29,14 @@ if(GASM_NCCL)
     target_link_options(gasm_nccl INTERFACE -Wl,-rpath,${_lib})
   endforeach()
 endif()
+
+# GASM_CUDA_UNITS: whether units that include LibTorch's own headers for CUDA can be
+# compiled. They are wherever they can be, and linked where LibTorch's CUDA libraries are.
+set(GASM_CUDA_UNITS OFF)
+if(GASM_NCCL AND EXISTS ${GASM_TORCH_FOLDER}/lib/libtorch_cuda.so)
+  set(GASM_CUDA_UNITS ON)
+elseif(GASM_CUDA_LINKED)
+  message(FATAL_ERROR "LibTorch's CUDA libraries are linked, but CUDA's headers are missing. "
+    "Try -DGASM_CUDART_INCLUDE=/path/to/cuda/include, or -DGASM_CUDA=OFF.")
+endif()
+message(STATUS "Units that need CUDA: compiled ${GASM_CUDA_UNITS}, linked ${GASM_CUDA_LINKED}")

@@ -36,6 +36,7 @@ elseif(GASM_CUDA STREQUAL "ON")
   message(FATAL_ERROR "GASM_CUDA=ON, but ${_root} is a CPU build of LibTorch")
 endif()
 message(STATUS "LibTorch CUDA libraries linked: ${_cuda}")
+set(GASM_CUDA_LINKED ${_cuda})
 
 add_library(gasm_torch INTERFACE)
 add_library(gasm::torch ALIAS gasm_torch)

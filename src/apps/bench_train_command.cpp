@@ -27,13 +27,23 @@ std::string to_json(BenchTrainResult const& r) {
       R"({{"samples_per_s":{:.3f},"step_ms":{:.3f},"forward_ms":{:.3f},)"
       R"("backward_ms":{:.3f},"wait_ms":{:.3f},"optimizer_ms":{:.3f},)"
       R"("comm_ms":{:.3f},"comm_hidden":{:.4f},"parameters":{},"ranks":{},)"
-      R"("batch":{}}})",
+      R"("batch":{},"device":"{}","gflop_a_sample":{:.4f},"mfu":{}}})",
       r.samples_per_s, 1e3 * r.step_s, 1e3 * r.forward_s, 1e3 * r.backward_s,
       1e3 * r.wait_s, 1e3 * r.optimizer_s, 1e3 * r.comm_s, r.comm_hidden,
-      r.num_parameters, r.num_ranks, r.batch);
+      r.num_parameters, r.num_ranks, r.batch, r.device, 1e-9 * r.flops_a_sample,
+      r.mfu ? fmt::format("{:.4f}", *r.mfu) : "null");
+}
+
+std::string device_words(BenchTrainResult const& r) {
+  return fmt::format(
+      "{:.2f} samples/s on {} ranks with a GPU each, {} a rank, {} parameters "
+      "that learn\nstep       {:.3f} ms{}",
+      r.samples_per_s, r.num_ranks, r.batch, r.num_parameters, 1e3 * r.step_s,
+      r.mfu ? fmt::format("\nMFU        {:.1f} %", 1e2 * *r.mfu) : "");
 }
 
 std::string to_text(BenchTrainResult const& r) {
+  if (r.device != "cpu") return device_words(r);
   return fmt::format(
       "{:.2f} samples/s on {} ranks, {} a rank, {} parameters that learn\n"
       "step       {:.1f} ms\n"

@@ -353,15 +353,26 @@ void check_optim(RunConfig const& config, Locate const& locate) {
             locate, "optim.step_epochs", "is not ascending.");
 }
 
-void check_available(RunConfig const& config, Locate const& locate) {
-  auto const refuse = [&](bool is_asked, std::string_view path,
-                          std::string_view value, std::string_view try_this) {
-    refuse_if(is_asked, locate, path,
-              "is {} (this version does not have that yet). Try {}.", value,
-              try_this);
-  };
-  refuse(config.parallel.backend == Backend::nccl, "parallel.backend", "nccl",
-         "auto or mpi");
+void check_device(RunConfig const& config, Locate const& locate) {
+  auto const device = config.train.device;
+  auto const& parallel = config.parallel;
+  refuse_if(parallel.backend == Backend::nccl && device == DeviceChoice::cpu,
+            locate, "parallel.backend",
+            "is nccl, but train.device is cpu (NCCL moves GPUs' memory). Try "
+            "auto, or train.device: cuda.");
+  bool const is_cuda =
+      device == DeviceChoice::cuda || parallel.backend == Backend::nccl;
+  refuse_if(is_cuda && parallel.virtual_ranks > 0, locate,
+            "parallel.virtual_ranks",
+            "is {}, but gradients are summed on GPUs (where there is no fixed "
+            "tree). Try 0, or train.device: cpu.",
+            parallel.virtual_ranks);
+  refuse_if(is_cuda && config.optim.kind == OptimKind::adamw &&
+                config.optim.implementation != Implementation::fused,
+            locate, "optim.implementation",
+            "is {}, but the optimiser runs on a GPU (fused alone can leave out "
+            "a step there without asking the host). Try fused.",
+            to_word(config.optim.implementation));
 }
 
 Locate after_name(std::string const& name) {
@@ -390,7 +401,7 @@ void check(RunConfig const& config, Locate const& locate) {
   check_features(config, locate);
   check_optim(config, locate);
   check_train(config, locate);
-  check_available(config, locate);
+  check_device(config, locate);
 }
 
 void check(FusionSpec const& spec, Locate const& locate) {

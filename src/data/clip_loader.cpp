@@ -207,7 +207,7 @@ MicroBatch ClipLoader::load(MicroBatchPlan const& plan, EpochOrder const& order,
   std::span<std::uint8_t> const bytes(
       clips.data_ptr<std::uint8_t>(),
       static_cast<std::size_t>(num_samples) * sample_bytes());
-  auto labels = torch::empty({num_samples}, torch::kInt64);
+  auto labels = host_tensor({num_samples}, at::kLong);
   for (std::int64_t slot = 0; slot < num_samples; ++slot) {
     if (stop.stop_requested()) return batch;
     auto const out = bytes.subspan(

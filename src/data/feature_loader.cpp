@@ -82,7 +82,7 @@ MicroBatch FeatureLoader::load(MicroBatchPlan const& plan,
   std::optional<HostRows> rows;
   if (!table_) rows.emplace(store_.contents(), num_rows);
   std::vector<std::int64_t> records(static_cast<std::size_t>(num_rows));
-  auto labels = at::empty({num_samples}, at::kLong);
+  auto labels = host_tensor({num_samples}, at::kLong);
 
   auto const load_into = [&](std::int64_t slot, std::int64_t sample) {
     auto const wanted = choose(sample, plan.epoch);

@@ -147,8 +147,10 @@ EvalResult evaluate(Communicator const& comm, Collective& collective,
       if (options.should_stop && options.should_stop()) return true;
       Tally tally(num_classes);
       count_micro_batch(
-          average_views(forward_views(model, *batch, options.precision),
-                        batch->num_views, options.average),
+          average_views(forward_views(model, moved_to(options.device, *batch),
+                                      options.precision),
+                        batch->num_views, options.average)
+              .to(at::kCPU),
           *batch, tally);
       sum.add_leaf(tally.values());
       if (options.on_progress) options.on_progress(++num_done, mine.size());

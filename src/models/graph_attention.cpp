@@ -104,7 +104,9 @@ at::Tensor GraphAttention::listed_biases(EdgeSet const& edges,
   at::Tensor const offset =
       offset_.expand(edges.kind.sizes()).gather(-1, edges.list);
   at::Tensor const relative = at::embedding(rel_bias_.t(), offset);
-  at::Tensor const types = at::one_hot(kind.clamp_min(0).to(at::kLong), 3);
+  // at::one_hot would look at the largest kind.
+  at::Tensor const types =
+      kind.clamp_min(0).unsqueeze(-1).eq(at::arange(3, kind.options()));
   at::Tensor const type =
       at::matmul(types.to(type_bias_.scalar_type()), type_bias_.t());
   at::Tensor const cosine = edges.cosine.gather(-1, edges.list).unsqueeze(-1);

@@ -46,6 +46,25 @@ bool is_attention(std::string_view name) {
   return false;
 }
 
+/// The same behind the pass: q, k and v stand after the output's gradient.
+bool is_attention_backward(std::string_view name) {
+  constexpr std::string_view kEnd = "_backward";
+  return name.ends_with(kEnd) &&
+         is_attention(name.substr(0, name.size() - kEnd.size()));
+}
+
+/// One product for the gradient of the input, one for that of the weight, as
+/// they are asked for. Each has as many as the pass itself.
+double convolution_backward_macs(at::RecordFunction const& call) {
+  auto const inputs = call.inputs();
+  auto const& weight = inputs[2].toTensor();
+  double const once = static_cast<double>(inputs[0].toTensor().numel()) *
+                      static_cast<double>(weight.numel()) /
+                      static_cast<double>(weight.size(0));
+  auto const wanted = inputs[10].toBoolList();
+  return once * ((wanted[0] ? 1.0 : 0.0) + (wanted[1] ? 1.0 : 0.0));
+}
+
 /// Counts what the inputs tell; the rest waits for the output.
 std::unique_ptr<at::ObserverContext> begin_call(
     at::RecordFunction const& call) {
@@ -61,6 +80,10 @@ std::unique_ptr<at::ObserverContext> begin_call(
     *counter += product_macs(tensor(1), tensor(2));
   else if (is_attention(name))
     *counter += attention_macs(tensor(0), tensor(1), tensor(2));
+  else if (is_attention_backward(name))
+    *counter += 2.0 * attention_macs(tensor(1), tensor(2), tensor(3));
+  else if (name == "aten::convolution_backward")
+    *counter += convolution_backward_macs(call);
   else if (name == "aten::convolution")
     return std::make_unique<ConvolutionCall>(tensor(1));
   return nullptr;

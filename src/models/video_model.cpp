@@ -158,6 +158,10 @@ VideoModel::VideoModel(ModelConfig const& config, std::int64_t clip_frames,
         make_pixel_map(config.semantic.mean, config.semantic.std, {1, 3, 1, 1});
     semantic_shift_ = register_constant(*this, "semantic_shift", map.shift);
     semantic_scale_ = register_constant(*this, "semantic_scale", map.scale);
+    std::vector<std::int64_t> const frames(config.semantic.frames.begin(),
+                                           config.semantic.frames.end());
+    semantic_frames_ = register_constant(*this, "semantic_frames",
+                                         at::tensor(frames, at::kLong));
     choose_learning(config.semantic, *semantic_, {}, "model.semantic");
   }
   if (is_built && has_motion) {
@@ -197,12 +201,9 @@ torch::nn::Module& VideoModel::motion_module() {
 }
 
 at::Tensor VideoModel::semantic_features(at::Tensor const& clips) {
-  std::vector<std::int64_t> const frames(config_.semantic.frames.begin(),
-                                         config_.semantic.frames.end());
-  auto const num_frames = static_cast<std::int64_t>(frames.size());
-  at::Tensor const index = at::tensor(frames, at::kLong).to(clips.device());
+  std::int64_t const num_frames = semantic_frames_.numel();
   at::Tensor const pixels =
-      clips.index_select(1, index).flatten(0, 1).to(at::kFloat);
+      clips.index_select(1, semantic_frames_).flatten(0, 1).to(at::kFloat);
   at::Tensor const images =
       at::addcmul(semantic_shift_, pixels, semantic_scale_);
   VitTokens const tokens =

@@ -80,11 +80,32 @@ at::Tensor Vit::patch_map(at::Tensor const& pixels) {
   return image_patches_(pixels).unsqueeze(2);
 }
 
+RopeTable const& Vit::rope_of(PatchGrid const& grid, at::Device device) {
+  bool const is_there =
+      rope_.cos.defined() && rope_grid_ == grid && rope_.cos.device() == device;
+  if (is_there || options_.positions == VitPositions::learned) return rope_;
+  rope_ = make_rope_table(options_, grid);
+  rope_grid_ = grid;
+  if (rope_.cos.defined()) {
+    // fp32, whatever the pass computes in: 16 bit are too few for angles.
+    rope_.cos = rope_.cos.to(device);
+    rope_.sin = rope_.sin.to(device);
+  }
+  return rope_;
+}
+
+at::Tensor const& Vit::sinusoid_of(std::int64_t num_tokens, at::Device device) {
+  if (!sinusoid_.defined() || sinusoid_.size(1) != num_tokens ||
+      sinusoid_.device() != device)
+    sinusoid_ = sinusoid_positions(num_tokens, options_.width).to(device);
+  return sinusoid_;
+}
+
 at::Tensor Vit::embed(at::Tensor const& map) {
   std::int64_t const batch = map.size(0);
   at::Tensor x = map.flatten(2).transpose(1, 2);
   if (options_.positions == VitPositions::sinusoid)
-    x = x + sinusoid_positions(x.size(1), options_.width).to(x);
+    x = x + sinusoid_of(x.size(1), x.device()).to(x.scalar_type());
   if (options_.has_cls) x = at::cat({cls_token_.expand({batch, -1, -1}), x}, 1);
   if (options_.positions == VitPositions::learned)
     x = x + resize_positions(position_embeddings_, options_.learned_grid,
@@ -104,13 +125,8 @@ at::Tensor Vit::first_tokens(at::Tensor const& pixels) {
 
 VitTokens Vit::forward(at::Tensor const& pixels) {
   at::Tensor const map = patch_map(pixels);
-  RopeTable rope =
-      make_rope_table(options_, {map.size(2), map.size(3), map.size(4)});
-  if (rope.cos.defined()) {
-    // Not as the map: under autocast that has 16 bit, too few for angles.
-    rope.cos = rope.cos.to(pixels.options());
-    rope.sin = rope.sin.to(pixels.options());
-  }
+  RopeTable const& rope =
+      rope_of({map.size(2), map.size(3), map.size(4)}, pixels.device());
   at::Tensor x = embed(map);
   for (auto const& layer : layers_)
     x = run_block(

@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "bench_device.hpp"
 #include "clip_gradient.hpp"
 #include "gasm/base/clock.hpp"
 #include "gasm/base/error.hpp"
@@ -19,9 +20,11 @@
 #include "gasm/models/recogniser.hpp"
 #include "gradient_sum.hpp"
 #include "mixed_loss.hpp"
+#include "model_flops.hpp"
 #include "optimizer.hpp"
 #include "random_batch.hpp"
 #include "run_setup.hpp"
+#include "train_device.hpp"
 
 namespace gasm {
 namespace {
@@ -114,6 +117,18 @@ BenchTrainResult bench_train(Communicator const& world, RunConfig const& config,
     check(config, options);
     return Subject(config, options.batch, world.rank());
   });
+  auto const device = train_device(world, config);
+  double const flops = agree_call(world, [&] {
+    subject.model->to(device);
+    double const counted = training_flops(config, *subject.model, device);
+    subject.model->set_activations(activations_of(config.train));
+    return counted;
+  });
+  if (!device.is_cpu())
+    return bench_device_steps(world, config, options, device,
+                              {*subject.model, subject.parameters,
+                               subject.norms, moved_to(device, subject.batch)},
+                              flops);
   GradientSum sums(world, subject.parameters, subject.norms,
                    gradient_sum_options(config.parallel));
   auto const optimizer = training_optimizer(config, subject.parameters, sums);
@@ -141,6 +156,7 @@ BenchTrainResult bench_train(Communicator const& world, RunConfig const& config,
   for (auto const& info : subject.parameters)
     num_parameters += info.parameter.numel();
   return {.samples_per_s = num_samples / passed_s,
+          .flops_a_sample = flops,
           .step_s = slowest(times.step),
           .forward_s = slowest(times.forward),
           .backward_s = slowest(times.backward),

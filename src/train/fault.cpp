@@ -49,4 +49,8 @@ at::Tensor faulty_loss(at::Tensor const& loss, int rank, std::int64_t step) {
   return loss;
 }
 
+bool is_device_step_asked() {
+  return std::getenv("GASM_TEST_DEVICE_STEP") != nullptr;
+}
+
 }  // namespace gasm

@@ -18,4 +18,8 @@ void fault_point(int rank, std::string_view phase, std::int64_t step = 0);
 /// in the PHASE `gradient`, the same number with a gradient that is none.
 at::Tensor faulty_loss(at::Tensor const& loss, int rank, std::int64_t step);
 
+/// With GASM_TEST_DEVICE_STEP a training on CPUs takes the step that is meant
+/// for GPUs (DeviceStep), so that tests need none.
+bool is_device_step_asked();
+
 }  // namespace gasm

@@ -28,6 +28,8 @@ GradientLayout lay_out_gradients(std::span<std::size_t const> sizes,
   std::size_t end = 0;
   auto const close_bucket = [&] {
     if (end == begin) return;
+    auto const unit = options.num_shares * kOwnedBlock;
+    end = begin + (end - begin + unit - 1) / unit * unit;
     layout.buckets.push_back({begin, end - begin});
     begin = end;
   };

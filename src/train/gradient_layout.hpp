@@ -14,6 +14,8 @@ namespace gasm {
 struct BucketOptions {
   double first_mb = 1;  ///< small, so that the exchange begins early
   double mb = 25;
+  /// Buckets can be cut into so many equal parts of whole blocks.
+  std::size_t num_shares = 1;
 };
 
 /// Where each parameter's gradient lies in one flat vector of floats:

@@ -26,7 +26,8 @@ std::span<float> last_counts(at::Tensor const& flat) {
       .last<kNumCounts>();
 }
 
-/// Sums of different parameters would be worthless, and look like numbers.
+}  // namespace
+
 void require_equal_parameters(Communicator const& world,
                               std::vector<ParameterInfo> const& parameters) {
   std::string text;
@@ -41,8 +42,6 @@ void require_equal_parameters(Communicator const& world,
             "program and configuration on all ranks",
             odd->who(), world.size(), odd->usual, theirs, odd->usual, usual));
 }
-
-}  // namespace
 
 GradientSum::GradientSum(Communicator const& world,
                          std::vector<ParameterInfo> const& parameters,

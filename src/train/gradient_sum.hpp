@@ -51,6 +51,12 @@ struct ExchangeCost {
   }
 };
 
+/// Throws the same AgreedError on all ranks unless they learn the same
+/// parameters: sums of others would be worthless, and look like numbers.
+/// Collective.
+void require_equal_parameters(Communicator const& world,
+                              std::vector<ParameterInfo> const& parameters);
+
 /// The sum over all micro-batches of a step, on any number of ranks, of
 /// everything that a step needs: gradients, batch-norm statistics, loss and
 /// hits. They are added along a fixed tree whose leaves are the micro-batches

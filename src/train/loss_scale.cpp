@@ -10,12 +10,10 @@ LossScale first_loss_scale(bool is_scaled) {
 }
 
 LossScale next_loss_scale(LossScale const& scale, bool was_finite) {
-  constexpr std::int64_t kPatience_steps = 2000;
-  constexpr double kMost = 16777216.0;
   if (!was_finite) return {.value = scale.value / 2};
-  if (scale.steps_since_change + 1 < kPatience_steps)
+  if (scale.steps_since_change + 1 < kLossScalePatience_steps)
     return {scale.value, scale.steps_since_change + 1};
-  return {.value = std::min(2 * scale.value, kMost)};
+  return {.value = std::min(2 * scale.value, kMostLossScale)};
 }
 
 }  // namespace gasm

@@ -23,6 +23,10 @@ LossScale first_loss_scale(bool is_scaled);
 /// twice as much after 2000 steps without one.
 LossScale next_loss_scale(LossScale const& scale, bool was_finite);
 
+/// After so many steps without one, up to this.
+inline constexpr std::int64_t kLossScalePatience_steps = 2000;
+inline constexpr double kMostLossScale = 16777216.0;
+
 /// Below this, a gradient that is not finite is no matter of scale.
 inline constexpr double kLeastLossScale = 1.0;
 

@@ -15,10 +15,14 @@ at::Tensor mixed_loss(at::Tensor const& logits, MicroBatch const& batch,
          (1.0 - batch.own_share) * loss(batch.other_labels);
 }
 
-std::int64_t count_top1(at::Tensor const& logits, MicroBatch const& batch) {
+at::Tensor top1_hits(at::Tensor const& logits, MicroBatch const& batch) {
   auto const& heavier =
       batch.own_share >= 0.5 ? batch.labels : batch.other_labels;
-  return logits.argmax(1).eq(heavier).sum().item<std::int64_t>();
+  return logits.argmax(1).eq(heavier).sum();
+}
+
+std::int64_t count_top1(at::Tensor const& logits, MicroBatch const& batch) {
+  return top1_hits(logits, batch).item<std::int64_t>();
 }
 
 }  // namespace gasm

@@ -14,6 +14,9 @@ namespace gasm {
 at::Tensor mixed_loss(at::Tensor const& logits, MicroBatch const& batch,
                       double smoothing);
 
+/// count_top1() as an i64 [] beside the logits, which nobody has waited for.
+at::Tensor top1_hits(at::Tensor const& logits, MicroBatch const& batch);
+
 /// How many clips have their highest logit at the heavier of their two labels
 /// (the own one, if both weigh the same).
 std::int64_t count_top1(at::Tensor const& logits, MicroBatch const& batch);

@@ -14,27 +14,31 @@
 
 namespace gasm {
 
+/// What survives a restart of whatever moves parameters.
+class OptimizerState {
+ public:
+  virtual ~OptimizerState() = default;
+
+  /// What it remembers of each parameter, as WHAT.NAME.
+  virtual TensorFile state() const = 0;
+  /// The reverse; an Error names what is missing or misshapen.
+  virtual void load_state(TensorFile const& file) = 0;
+};
+
 /// Moves named parameters along their gradients. Decay applies to matrices
 /// only (parameter_groups), and each parameter has its own share of the
-/// learning rate. One whose memory is
-/// shared out over the ranks is collective (ShardedOptimizer), and its
-/// parameters arrive after step(): settle() before they are read, except in a
-/// forward pass that begin_forward()'s listener is told of.
-class Optimizer {
+/// learning rate. One whose memory is shared out over the ranks is collective
+/// (ShardedOptimizer), and its parameters arrive after step(): settle() before
+/// they are read, except in a forward pass that begin_forward()'s listener is
+/// told of.
+class Optimizer : public OptimizerState {
  public:
-  virtual ~Optimizer() = default;
-
   /// One update. `grads[i]` has the shape of parameter i.
   virtual void step(std::vector<at::Tensor> const& grads, double lr) = 0;
   /// Returns when all parameters are what step() has made of them.
   virtual void settle() {}
   /// A forward pass begins: who is to be told of its blocks (may be null).
   virtual BlockListener* begin_forward() { return nullptr; }
-
-  /// What it remembers of each parameter, as WHAT.NAME.
-  virtual TensorFile state() const = 0;
-  /// The reverse; an Error names what is missing or misshapen.
-  virtual void load_state(TensorFile const& file) = 0;
 };
 
 /// Of optim.kind. `scale_of[i]` multiplies the learning rate of

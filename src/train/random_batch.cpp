@@ -47,6 +47,7 @@ MicroBatch random_batch(RunConfig const& config, std::int64_t num_clips) {
                             num_bench_classes(config)),
                 num_clips)
           : random_clips(config, num_clips);
+  batch.samples.resize(static_cast<std::size_t>(num_clips));
   batch.labels =
       torch::randint(num_bench_classes(config), {num_clips}, at::kLong);
   return batch;

@@ -54,26 +54,32 @@ Result<void> RunLog::write_step(StepReport const& report) {
   auto const ms_a_step = [&](double seconds) {
     return 1e3 * seconds / std::max(1, phases.num_steps);
   };
-  return write_line(
-      {.time_s = 0.0,
-       .step = report.step,
-       .epoch = report.epoch,
-       .split = "train",
-       .values = {
-           {"loss", report.loss},
-           {"top1", report.top1},
-           {"lr", report.lr},
-           {"grad_norm", report.grad_norm},
-           {"num_bad", static_cast<double>(report.num_bad)},
-           {"num_skipped", static_cast<double>(report.num_skipped)},
-           {"clips_per_s", report.clips_per_s},
-           {"data_wait", report.data_wait_fraction},
-           {"forward_ms", ms_a_step(phases.forward_s)},
-           {"backward_ms", ms_a_step(phases.backward_s)},
-           {"exchange_wait_ms", ms_a_step(phases.wait_s)},
-           {"optimizer_ms", ms_a_step(phases.optimizer_s)},
-           {"exchange_hidden", phases.exchange.hidden()},
-           {"memory_mb", static_cast<double>(resident_bytes()) * 1e-6}}});
+  MetricsLine line{
+      .time_s = 0.0,
+      .step = report.step,
+      .epoch = report.epoch,
+      .split = "train",
+      .values = {{"loss", report.loss},
+                 {"top1", report.top1},
+                 {"lr", report.lr},
+                 {"grad_norm", report.grad_norm},
+                 {"num_bad", static_cast<double>(report.num_bad)},
+                 {"num_skipped", static_cast<double>(report.num_skipped)},
+                 {"clips_per_s", report.clips_per_s},
+                 {"data_wait", report.data_wait_fraction}}};
+  auto const add = [&](char const* name, double value) {
+    line.values.emplace_back(name, value);
+  };
+  if (phases.num_steps > 0) {
+    add("forward_ms", ms_a_step(phases.forward_s));
+    add("backward_ms", ms_a_step(phases.backward_s));
+    add("exchange_wait_ms", ms_a_step(phases.wait_s));
+    add("optimizer_ms", ms_a_step(phases.optimizer_s));
+    add("exchange_hidden", phases.exchange.hidden());
+  }
+  if (report.mfu) add("mfu", *report.mfu);
+  add("memory_mb", static_cast<double>(resident_bytes()) * 1e-6);
+  return write_line(std::move(line));
 }
 
 Result<void> RunLog::write_data(DataReport const& report) {

@@ -41,8 +41,9 @@ struct StepReport {
   std::int64_t num_bad = 0;      ///< clips that a substitute stood in for
   std::int64_t num_skipped = 0;  ///< steps so far that changed nothing
   double clips_per_s = 0.0;
+  std::optional<double> mfu = {};   ///< Utilisation::at
   double data_wait_fraction = 0.0;  ///< of the step's time, of this rank
-  PhaseTimes phases;
+  PhaseTimes phases;  ///< of no step where a GPU works behind the host
 };
 
 /// What feeding the model took in one epoch, over all ranks.

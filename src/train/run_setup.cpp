@@ -300,6 +300,8 @@ std::string experiment_digest(RunConfig const& config) {
   neutral.train.stop_after.reset();
   neutral.train.max_skipped_steps = 0;  // a run that diverged may get more
   neutral.train.watchdog_s = 0;
+  neutral.train.device = {};
+  neutral.train.cuda_graph = {};
   neutral.train.activation_checkpointing = ActivationCheckpointing::none;
   neutral.parallel = {.compress = config.parallel.compress};
   neutral.eval = {};

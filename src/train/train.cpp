@@ -20,7 +20,9 @@
 #include "gasm/models/frozen_casts.hpp"
 #include "gasm/store/hdf5_info.hpp"
 #include "gasm/video/ffmpeg_info.hpp"
+#include "model_flops.hpp"
 #include "same_ranks.hpp"
+#include "train_device.hpp"
 #include "train_loop.hpp"
 
 namespace gasm {
@@ -124,7 +126,8 @@ TrainOutcome train(Communicator const& world, RunConfig const& config,
   // What lies outside the phases inside it: making parts, opening the records.
   Phase const phase(watchdog, "run", config.train.watchdog_s);
   log_to_file(folder.log_of_rank(world.rank()));
-  log_info("{}", rank_layout(world, "cpu"));
+  auto const device = train_device(world, config);
+  log_info("{}", rank_layout(world, device.str()));
 
   auto data = open_training_data(world, config, watchdog);
   warn_of_shares(world, config, data);
@@ -132,6 +135,10 @@ TrainOutcome train(Communicator const& world, RunConfig const& config,
                                  FirstWeights::pretrained);
   log_info("{}", summary_text(describe(*model)));
   set_statistics(world, config, *data.train.store, *model);
+  auto const utilisation = agree_call(world, [&] {
+    model->to(device);
+    return utilisation_of(config, *model, device);
+  });
 
   TrainLoop loop({.world = world,
                   .config = config,
@@ -140,6 +147,9 @@ TrainOutcome train(Communicator const& world, RunConfig const& config,
                   .stop = stop,
                   .data = data,
                   .model = *model,
+                  .device = device,
+                  .is_device_step = !device.is_cpu() || is_device_step_asked(),
+                  .utilisation = utilisation,
                   .on_progress = on_progress});
   auto const resume_step = loop.resume();
   require_same_weights(world, *model);
@@ -184,9 +194,11 @@ EvalResult evaluate_run(Communicator const& world, RunConfig const& config,
   auto const model =
       build_model(world, config, watchdog, num_classes, FirstWeights::seeded);
   load_weights(world, config, watchdog, checkpoint, *source.store, *model);
+  auto const device = train_device(world, config);
+  agree_call(world, [&] { model->to(device); });
   freeze(*model);
   FrozenCasts const casts(*model,
-                          autocast_of(config.train.precision, at::kCPU));
+                          autocast_of(config.train.precision, device.type()));
   auto const collective =
       world.size() > 1 ? make_mpi_collective(world) : make_self_collective();
   Phase const phase(watchdog, "evaluate", config.train.watchdog_s);
@@ -196,6 +208,7 @@ EvalResult evaluate_run(Communicator const& world, RunConfig const& config,
       {.micro_batch = config.train.micro_batch,
        .num_threads = config.data.threads,
        .precision = config.train.precision,
+       .device = device,
        .average = config.eval.average,
        .on_progress = [&](auto done, auto total) {
          watchdog.progress(fmt::format("evaluate {} of {}", done, total));

@@ -23,9 +23,13 @@ TrainLoop::TrainLoop(TrainParts parts)
       length_(run_length(parts_.config, plan_.steps_per_epoch())),
       parameters_(parameter_groups(parts_.model)),
       norms_(collect_batch_norms(parts_.model)),
-      sums_(parts_.world, parameters_, norms_,
-            gradient_sum_options(parts_.config.parallel)),
-      optimizer_(training_optimizer(parts_.config, parameters_, sums_)),
+      sums_(!parts_.is_device_step
+                ? std::make_unique<GradientSum>(
+                      parts_.world, parameters_, norms_,
+                      gradient_sum_options(parts_.config.parallel))
+                : nullptr),
+      optimizer_(sums_ ? training_optimizer(parts_.config, parameters_, *sums_)
+                       : nullptr),
       average_(parts_.config.train.ema > 0
                    ? std::make_unique<WeightAverage>(parts_.config.train.ema,
                                                      parameters_)
@@ -42,6 +46,7 @@ TrainLoop::TrainLoop(TrainParts parts)
   auto const& train = parts_.config.train;
   state_.loss_scale = first_loss_scale(train.precision == Precision::fp16);
   parts_.model.set_activations(activations_of(train));
+  if (!sums_) start_device();
 }
 
 double TrainLoop::epoch() const {
@@ -83,8 +88,9 @@ TrainOutcome TrainLoop::run(RunLog& log) {
   Phase const phase(parts_.watchdog, "train", config.train.watchdog_s);
   double const start_s = monotonic_s();
   saved_s_ = pace_.since_s = loaded_.time_s = start_s;
-  frozen_casts_.emplace(parts_.model,
-                        autocast_of(config.train.precision, at::kCPU));
+  frozen_casts_.emplace(
+      parts_.model, autocast_of(config.train.precision, parts_.device.type()));
+  if (device_) device_->updater().set_scale(state_.loss_scale);
   auto& reader = *parts_.data.train.reader;
   if (has_steps_left()) reader.begin_step(state_.step);
   auto const batches = prefetch_batches(
@@ -101,20 +107,10 @@ TrainOutcome TrainLoop::run(RunLog& log) {
     auto const plan = plan_.at(state_.step);
     reader.begin_step(state_.step);
     trace_.begin_step(state_.step);
-    sums_.begin_step(plan.num_micro, plan.num_samples(),
-                     state_.loss_scale.value);
-    auto const mine = caught([&] { run_micro_batches(plan, *batches); });
-    optimizer_->settle();
-    if (!mine) sums_.give_up_step();
-    auto const sums = finish_exchange();
-    agree_on_step(mine);
-    {
-      StepTrace::Span const span(trace_, "optimiser");
-      double const begin_s = monotonic_s();
-      update(sums, log);
-      phases_.optimizer_s += monotonic_s() - begin_s;
-    }
-    record(plan, sums, *batches, log);
+    if (device_)
+      step_on_device(plan, *batches, log);
+    else
+      step_on_host(plan, *batches, log);
     trace_.end_step();
     bool const is_last = !has_steps_left() || stop_agreed_;
     if (is_last || state_.step % plan_.steps_per_epoch() == 0)
@@ -129,14 +125,33 @@ TrainOutcome TrainLoop::run(RunLog& log) {
     paused_s_ += monotonic_s() - pause_s;
   }
 
-  optimizer_->settle();
+  settle_parameters();
   trace_.finish();
+  if (device_) device_->close();
   bool const is_stopped =
       stop_agreed_ && (has_steps_left() || is_evaluation_due());
   return {.code = is_stopped ? ExitCode::requeue : ExitCode::done,
           .step = state_.step,
           .best_top1 = state_.best_top1,
           .train_s = monotonic_s() - start_s};
+}
+
+void TrainLoop::step_on_host(StepPlan const& plan,
+                             MicroBatchPrefetcher& batches, RunLog& log) {
+  sums_->begin_step(plan.num_micro, plan.num_samples(),
+                    state_.loss_scale.value);
+  auto const mine = caught([&] { run_micro_batches(plan, batches); });
+  settle_parameters();
+  if (!mine) sums_->give_up_step();
+  auto const sums = finish_exchange();
+  agree_on_step(mine);
+  {
+    StepTrace::Span const span(trace_, "optimiser");
+    double const begin_s = monotonic_s();
+    update(sums, log);
+    phases_.optimizer_s += monotonic_s() - begin_s;
+  }
+  record(plan, sums, batches, log);
 }
 
 void TrainLoop::run_micro_batches(StepPlan const& plan,
@@ -164,6 +179,7 @@ void TrainLoop::run_micro_batch(StepPlan const& plan, MicroBatch const& batch) {
   torch::manual_seed(
       mix_key({parts_.config.run.seed, static_cast<std::uint64_t>(plan.step),
                static_cast<std::uint64_t>(batch.index)}));
+  if (device_) return device_->add(batch);
   double const begin_s = monotonic_s();
   auto const logits = [&] {
     BlockListenerGuard const listener(optimizer_->begin_forward());
@@ -175,9 +191,9 @@ void TrainLoop::run_micro_batch(StepPlan const& plan, MicroBatch const& batch) {
   guard_.note_loss(batch.index, loss);
   backward_begin_s_ = monotonic_s();
   trace_.add("forward", begin_s, backward_begin_s_);
-  sums_.add_micro_batch(loss, {.num_clips = batch.size(),
-                               .num_top1 = count_top1(logits, batch),
-                               .num_bad = batch.num_bad()});
+  sums_->add_micro_batch(loss, {.num_clips = batch.size(),
+                                .num_top1 = count_top1(logits, batch),
+                                .num_bad = batch.num_bad()});
   double const end_s = monotonic_s();
   trace_.add("backward", backward_begin_s_, end_s);
   phases_.forward_s += backward_begin_s_ - begin_s;
@@ -186,13 +202,13 @@ void TrainLoop::run_micro_batch(StepPlan const& plan, MicroBatch const& batch) {
 
 StepSums TrainLoop::finish_exchange() {
   double const begin_s = monotonic_s();
-  auto const sums = sums_.finish_step();
+  auto const sums = sums_->finish_step();
   double const end_s = monotonic_s();
   trace_.add("wait for the exchange", begin_s, end_s);
-  trace_.add_exchange(sums_, backward_begin_s_);
+  trace_.add_exchange(*sums_, backward_begin_s_);
   phases_.wait_s += end_s - begin_s;
-  phases_.exchange.under_way_s += sums_.cost().under_way_s;
-  phases_.exchange.exposed_s += sums_.cost().exposed_s;
+  phases_.exchange.under_way_s += sums_->cost().under_way_s;
+  phases_.exchange.exposed_s += sums_->cost().exposed_s;
   ++phases_.num_steps;
   return sums;
 }
@@ -215,24 +231,24 @@ void TrainLoop::agree_on_step(Result<void> const& mine) {
 
 void TrainLoop::update(StepSums const& sums, RunLog& log) {
   auto const& optim = parts_.config.optim;
-  auto flat = sums_.flat_gradient();
-  grad_norm_ = sums_.norm();
+  auto flat = sums_->flat_gradient();
+  grad_norm_ = sums_->norm();
   lr_ = learning_rate(optim, state_.step, length_.warmup_steps,
                       length_.total_steps, length_.drop_steps);
   auto const health =
       health_of(sums.loss, grad_norm_,
-                norms_.empty() ? at::Tensor() : sums_.mean_statistics(),
+                norms_.empty() ? at::Tensor() : sums_->mean_statistics(),
                 state_.loss_scale);
   state_.skipped.count(health);
   if (health != StepHealth::finite) return skip(sums, health, log);
   clip_gradient(flat, grad_norm_, optim.clip_norm);
-  optimizer_->step(sums_.gradients(), lr_);
+  optimizer_->step(sums_->gradients(), lr_);
   if (average_) {
-    optimizer_->settle();
+    settle_parameters();
     average_->update();
   }
   state_.loss_scale = scaled(/*was_finite=*/true);
-  if (!norms_.empty()) apply_running_update(norms_, sums_.mean_statistics());
+  if (!norms_.empty()) apply_running_update(norms_, sums_->mean_statistics());
   ++state_.step;
 }
 
@@ -242,7 +258,12 @@ LossScale TrainLoop::scaled(bool was_finite) const {
   return next_loss_scale(state_.loss_scale, was_finite);
 }
 
+void TrainLoop::settle_parameters() {
+  if (optimizer_) optimizer_->settle();
+}
+
 TrainedParts TrainLoop::trained() {
+  if (device_) return {parts_.model, device_->optimizer(), average_.get()};
   return {parts_.model, *optimizer_, average_.get()};
 }
 
@@ -255,44 +276,65 @@ void TrainLoop::skip(StepSums const& sums, StepHealth health, RunLog& log) {
              state_.step, state_.loss_scale.value);
     return;
   }
-  auto const what = describe_fault(
-      sums.loss, grad_norm_,
-      guard_.find_culprits(parts_.world, sums_.first_not_finite()));
+  report_skip(state_.step,
+              describe_fault(sums.loss, grad_norm_,
+                             guard_.find_culprits(parts_.world,
+                                                  sums_->first_not_finite())),
+              log);
+}
+
+void TrainLoop::report_skip(std::int64_t step, std::string const& what,
+                            RunLog& log) {
   auto const budget = parts_.config.train.max_skipped_steps;
   if (!state_.skipped.is_beyond(budget)) {
-    auto const text =
-        fmt::format("step {} changes nothing ({})", state_.step, what);
+    auto const text = fmt::format("step {} changes nothing ({})", step, what);
     log_warn("{}", text);
-    agree_ok(parts_.world, log.alert(state_.step, "skipped_step", text));
+    agree_ok(parts_.world, log.alert(step, "skipped_step", text));
     return;
   }
   auto const diverged =
-      divergence(state_.step, what, state_.skipped, parts_.config.train);
-  agree_ok(parts_.world, log.alert(state_.step, "non_finite", diverged.what()));
+      divergence(step, what, state_.skipped, parts_.config.train);
+  agree_ok(parts_.world, log.alert(step, "non_finite", diverged.what()));
   throw AgreedError(diverged);
 }
 
 void TrainLoop::record(StepPlan const& plan, StepSums const& sums,
                        MicroBatchPrefetcher const& batches, RunLog& log) {
-  if (plan.step % plan_.steps_per_epoch() == 0) state_.epoch_bad = 0;
-  if (sums.num_bad > 0) {
-    state_.epoch_bad += sums.num_bad;
-    agree_ok(parts_.world,
-             log.alert_bad_clips(state_.step, "training", sums.num_bad));
-    if (auto const fine =
-            parts_.data.train.loader->check_budget(state_.epoch_bad);
-        !fine)
-      throw AgreedError(fine.error());
-  }
+  count_bad(plan.step, sums.num_bad, log);
+  advance_pace(plan);
+  if (is_line_due()) write_line(sums, batches, log);
+}
+
+void TrainLoop::count_bad(std::int64_t step, std::int64_t num_bad,
+                          RunLog& log) {
+  if (step % plan_.steps_per_epoch() == 0) state_.epoch_bad = 0;
+  if (num_bad == 0) return;
+  state_.epoch_bad += num_bad;
+  agree_ok(parts_.world, log.alert_bad_clips(step + 1, "training", num_bad));
+  if (auto const fine =
+          parts_.data.train.loader->check_budget(state_.epoch_bad);
+      !fine)
+    throw AgreedError(fine.error());
+}
+
+void TrainLoop::advance_pace(StepPlan const& plan) {
   pace_.num_clips += plan.num_samples();
   if (parts_.on_progress)
     parts_.on_progress("train", state_.step, length_.total_steps);
-  if (state_.step % parts_.config.log.every_steps != 0 && has_steps_left() &&
-      !stop_agreed_)
-    return;
+}
+
+bool TrainLoop::is_line_due() const {
+  return state_.step % parts_.config.log.every_steps == 0 ||
+         !has_steps_left() || stop_agreed_;
+}
+
+void TrainLoop::write_line(StepSums const& sums,
+                           MicroBatchPrefetcher const& batches, RunLog& log) {
   Pace const now{.since_s = monotonic_s(),
                  .wait_s = batches.stats().data_wait_s};
   double const passed_s = now.since_s - pace_.since_s;
+  double const clips_per_s = static_cast<double>(pace_.num_clips) / passed_s;
+  auto const& utilisation = parts_.utilisation;
   auto const logged = log.write_step(
       {.step = state_.step,
        .epoch = epoch(),
@@ -302,7 +344,10 @@ void TrainLoop::record(StepPlan const& plan, StepSums const& sums,
        .grad_norm = grad_norm_,
        .num_bad = sums.num_bad,
        .num_skipped = state_.skipped.total,
-       .clips_per_s = static_cast<double>(pace_.num_clips) / passed_s,
+       .clips_per_s = clips_per_s,
+       .mfu = utilisation ? std::optional(utilisation->at(clips_per_s /
+                                                          parts_.world.size()))
+                          : std::nullopt,
        .data_wait_fraction = (now.wait_s - pace_.wait_s) / passed_s,
        .phases = phases_});
   agree_ok(parts_.world, logged);
@@ -361,7 +406,7 @@ void TrainLoop::validate(RunLog& log) {
   {
     Phase const phase(parts_.watchdog, "evaluate", config.train.watchdog_s);
     fault_point(parts_.world.rank(), "evaluate", state_.step);
-    optimizer_->settle();
+    settle_parameters();
     AveragedModel const averaged(average_.get());
     result = evaluate(parts_.world, *collective_, parts_.model,
                       *parts_.data.val.loader, parts_.data.val.size(),
@@ -369,6 +414,7 @@ void TrainLoop::validate(RunLog& log) {
                       {.micro_batch = config.train.micro_batch,
                        .num_threads = config.data.threads,
                        .precision = config.train.precision,
+                       .device = parts_.device,
                        .on_progress =
                            [&](auto done, auto total) {
                              parts_.watchdog.progress(
@@ -414,7 +460,7 @@ void TrainLoop::save(RunLog& log, std::optional<double> score) {
   Phase const phase(parts_.watchdog, "save checkpoint",
                     config.train.watchdog_s);
   fault_point(parts_.world.rank(), "save", state_.step);
-  optimizer_->settle();
+  settle_parameters();
   FrozenCasts::Pause const pause(*frozen_casts_);
   agree_ok(parts_.world, log.sync());
   save_checkpoint(parts_.world, checkpoints_,

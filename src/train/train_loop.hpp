@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 
+#include "device_step.hpp"
 #include "gasm/ckpt/checkpoint.hpp"
 #include "gasm/comm/collective.hpp"
 #include "gasm/comm/stop_flag.hpp"
@@ -12,6 +13,7 @@
 #include "gasm/models/frozen_casts.hpp"
 #include "gasm/train/train.hpp"
 #include "gradient_sum.hpp"
+#include "model_flops.hpp"
 #include "optimizer.hpp"
 #include "run_log.hpp"
 #include "run_setup.hpp"
@@ -30,7 +32,10 @@ struct TrainParts {
   Watchdog& watchdog;
   StopFlag const& stop;
   TrainingData& data;
-  Recogniser& model;
+  Recogniser& model;  ///< on `device`
+  at::Device device;
+  bool is_device_step;  ///< steps are those of a GPU: DeviceStep
+  std::optional<Utilisation> utilisation;  ///< where the device's peak is known
   OnProgress const& on_progress;
 };
 
@@ -63,6 +68,15 @@ class TrainLoop {
   TrainOutcome run(RunLog& log);
 
  private:
+  /// One step, on a CPU or on a GPU (train_loop_device.cpp).
+  void step_on_host(StepPlan const& plan, MicroBatchPrefetcher& batches,
+                    RunLog& log);
+  void step_on_device(StepPlan const& plan, MicroBatchPrefetcher& batches,
+                      RunLog& log);
+  void start_device();
+  DeviceScores score(MicroBatch const& batch);
+  /// What follows of a step that the device has done.
+  void settle(DoneStep const& done, RunLog& log);
   /// Forward and backward of this rank's micro-batches of the next step.
   void run_micro_batches(StepPlan const& plan, MicroBatchPrefetcher& batches);
   void run_micro_batch(StepPlan const& plan, MicroBatch const& batch);
@@ -73,9 +87,19 @@ class TrainLoop {
   /// The step leaves all as it was, or ends the run.
   void skip(StepSums const& sums, StepHealth health, RunLog& log);
   LossScale scaled(bool was_finite) const;
+  /// Those that are still on their way from other ranks. Collective.
+  void settle_parameters();
   TrainedParts trained();
   void record(StepPlan const& plan, StepSums const& sums,
               MicroBatchPrefetcher const& batches, RunLog& log);
+  /// The step that is counted from 0 as `step` met bad clips.
+  void count_bad(std::int64_t step, std::int64_t num_bad, RunLog& log);
+  /// A step changes nothing, or ends the run, for the reason in `what`.
+  void report_skip(std::int64_t step, std::string const& what, RunLog& log);
+  void advance_pace(StepPlan const& plan);
+  bool is_line_due() const;
+  void write_line(StepSums const& sums, MicroBatchPrefetcher const& batches,
+                  RunLog& log);
   /// At the end of an epoch, or of the run.
   void record_data(MicroBatchPrefetcher const& batches, RunLog& log);
   void validate(RunLog& log);
@@ -92,9 +116,10 @@ class TrainLoop {
   RunLength length_;
   std::vector<ParameterInfo> parameters_;
   std::vector<BatchNorm*> norms_;
-  GradientSum sums_;
+  std::unique_ptr<GradientSum> sums_;  ///< on a CPU, as optimizer_
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<WeightAverage> average_;   ///< none without train.ema
+  std::unique_ptr<DeviceStep> device_;       ///< on a GPU
   std::optional<FrozenCasts> frozen_casts_;  ///< while it runs
   StepGuard guard_;
   std::unique_ptr<Collective> collective_;

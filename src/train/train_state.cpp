@@ -36,7 +36,7 @@ TensorFile file_of(NamedTensors const& state_dict, TrainState const& state,
                    RunIdentity const& identity) {
   TensorFile file;
   for (auto const& [name, tensor] : state_dict)
-    file.tensors.emplace(name, tensor);
+    file.tensors.emplace(name, tensor.detach().to(at::kCPU));
   file.metadata = {{"format", "pt"},
                    {"step", std::to_string(state.step)},
                    {"classes", identity.classes}};

@@ -42,7 +42,7 @@ std::string classes_hash(std::vector<std::string> const& names);
 /// What a training changes. `average`: nullptr where none is kept.
 struct TrainedParts {
   Recogniser& model;
-  Optimizer& optimizer;
+  OptimizerState& optimizer;
   WeightAverage* average = nullptr;
 };
 

@@ -2,6 +2,7 @@
 #include "weight_average.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "gasm/base/error.hpp"
@@ -32,6 +33,26 @@ void WeightAverage::update() {
   ++num_updates_;
 }
 
+void WeightAverage::update_unless(at::Tensor const& found_inf) {
+  torch::NoGradGuard const no_grad;
+  if (!counted_.defined())
+    counted_ =
+        at::full({}, static_cast<double>(num_updates_), found_inf.options());
+  auto const kept = ((1.0 + counted_) / (10.0 + counted_)).clamp_max(decay_);
+  auto const share = (1.0 - kept) * (1.0 - found_inf);
+  if (!averages_.empty()) {
+    auto const changes = at::_foreach_sub(parameters_, averages_);
+    at::_foreach_mul_(changes, share);
+    at::_foreach_add_(averages_, changes);
+  }
+  counted_.add_(1.0 - found_inf);
+}
+
+std::int64_t WeightAverage::num_updates() const {
+  if (!counted_.defined()) return num_updates_;
+  return std::llround(counted_.to(at::kCPU).item<double>());
+}
+
 NamedTensors WeightAverage::put_into(NamedTensors state) const {
   std::map<std::string, at::Tensor> average_of;
   for (std::size_t i = 0; i < names_.size(); ++i)
@@ -59,6 +80,7 @@ void WeightAverage::load(TensorMap const& tensors, std::int64_t num_updates) {
     averages_[i].copy_(found->second);
   }
   num_updates_ = num_updates;
+  counted_.reset();
 }
 
 void WeightAverage::swap() {

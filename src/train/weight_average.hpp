@@ -24,7 +24,11 @@ class WeightAverage {
   /// average = d average + (1 - d) parameter, d = average_decay(num_updates).
   /// After each step of the optimiser.
   void update();
-  std::int64_t num_updates() const { return num_updates_; }
+  /// The same where `found_inf` (f32 [], beside the parameters) is 0; where it
+  /// is 1 nothing happens. Decided there, without waiting.
+  void update_unless(at::Tensor const& found_inf);
+  /// Waits for the device, if that counts.
+  std::int64_t num_updates() const;
 
   /// A state dict of the model with the averages in it: theirs replace the
   /// tensors of the same name in `state`.
@@ -42,6 +46,7 @@ class WeightAverage {
   std::vector<at::Tensor> parameters_;
   std::vector<at::Tensor> averages_;
   std::int64_t num_updates_ = 0;
+  at::Tensor counted_;  ///< f32 []: num_updates where the device decides
 };
 
 /// The share of an average that an update keeps after `num_updates`: less

@@ -35,12 +35,17 @@ class BenchTrain(unittest.TestCase):
     def test_parts_of_a_step_make_the_step(self):
         found = self.measured(*SHORT)
         self.assertEqual((found["ranks"], found["batch"]), (1, 1))
+        # Two for each multiply-accumulate, and at most two products behind each.
+        self.assertEqual((found["device"], found["mfu"]), ("cpu", None))
         self.assertAlmostEqual(sum(found[phase] for phase in PHASES), found["step_ms"],
                                delta=0.01)
         self.assertLessEqual(found["samples_per_s"] * found["step_ms"], 1010.0)
         model = json.loads(gasm_cli.must("bench", "model", *GUIDE, "--repeat", 1, "--json",
                                          "--set", "train.micro_batch=1").splitlines()[-1])
         self.assertEqual(found["parameters"], model["trainable"])
+        forward = 2e-9 * model["macs"]
+        self.assertGreater(found["gflop_a_sample"], 2 * forward)
+        self.assertLessEqual(found["gflop_a_sample"], 3.001 * forward)
 
     def test_ranks_exchange_gradients(self):
         found = self.measured(*SHORT, "--set", "train.precision=bf16", ranks=2)

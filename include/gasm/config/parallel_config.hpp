@@ -29,7 +29,10 @@ struct ParallelConfig {
 
   template <class Visitor, class Self>
   static void visit(Visitor& v, Self& self) {
-    v.field("backend", self.backend, "What carries the collectives.");
+    v.field("backend", self.backend,
+            "What adds gradients up. auto: NCCL between GPUs, MPI between "
+            "CPUs. mpi "
+            "with GPUs: through the hosts' memory, for tests.");
     v.field("first_bucket_mb", self.first_bucket_mb,
             "Megabytes of the first bucket: small, so that the exchange begins "
             "early.",

@@ -22,6 +22,19 @@ constexpr auto choices(ActivationCheckpointing) {
                     Choice{ActivationCheckpointing::blocks, "blocks"}};
 }
 
+enum class DeviceChoice { automatic, cpu, cuda };
+constexpr auto choices(DeviceChoice) {
+  return std::array{Choice{DeviceChoice::automatic, "auto"},
+                    Choice{DeviceChoice::cpu, "cpu"},
+                    Choice{DeviceChoice::cuda, "cuda"}};
+}
+
+enum class CudaGraph { automatic, off };
+constexpr auto choices(CudaGraph) {
+  return std::array{Choice{CudaGraph::automatic, "auto"},
+                    Choice{CudaGraph::off, "off"}};
+}
+
 struct EarlyStopConfig {
   int patience = 0;
   double min_delta = 0.0;
@@ -44,6 +57,8 @@ struct TrainConfig {
   std::optional<std::int64_t> stop_after;
   int global_batch = 64;
   int micro_batch = 16;
+  DeviceChoice device = DeviceChoice::cpu;
+  CudaGraph cuda_graph = CudaGraph::automatic;
   Precision precision = Precision::fp32;
   ActivationCheckpointing activation_checkpointing =
       ActivationCheckpointing::none;
@@ -69,6 +84,14 @@ struct TrainConfig {
             "Clips that go through the model at once: the unit of batch "
             "statistics and of random numbers.",
             between(1, 1 << 20));
+    v.field("device", self.device,
+            "Where the model is trained and evaluated. cuda: one GPU a rank; "
+            "auto: cuda where this program and all machines have it. On GPUs "
+            "sums depend on the number of ranks by rounding.");
+    v.field("cuda_graph", self.cuda_graph,
+            "auto: on one GPU, steps on features are recorded once and "
+            "replayed as CUDA graphs, which takes the host out of them. off: "
+            "each operation is launched on its own.");
     v.field("precision", self.precision,
             "Number format of matrix products and convolutions; parameters, "
             "sums and norms stay in fp32. fp16 scales the loss.");

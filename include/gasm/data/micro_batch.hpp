@@ -40,4 +40,12 @@ struct MicroBatch {
   }
 };
 
+/// The batch with its tensors on `device`.
+inline MicroBatch moved_to(torch::Device device, MicroBatch batch) {
+  for (auto* const tensor : {&batch.clips, &batch.semantic, &batch.motion,
+                             &batch.labels, &batch.other_labels})
+    if (tensor->defined()) *tensor = tensor->to(device, /*non_blocking=*/true);
+  return batch;
+}
+
 }  // namespace gasm

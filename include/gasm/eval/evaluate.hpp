@@ -50,6 +50,7 @@ struct EvalOptions {
   int micro_batch = 16;  ///< samples, each with all of its views
   int num_threads = 1;
   Precision precision = Precision::fp32;
+  at::Device device = at::kCPU;                ///< the model's
   ViewAverage average = ViewAverage::softmax;  ///< over the loader's views
   /// Told after each of this rank's micro-batches.
   std::function<void(std::int64_t done, std::int64_t total)> on_progress = {};

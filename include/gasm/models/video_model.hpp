@@ -76,7 +76,7 @@ class VideoModel : public Recogniser {
   std::shared_ptr<I3dResNet> motion_;
   std::shared_ptr<Vit> motion_vit_;
   std::shared_ptr<GasmCast> cast_;
-  at::Tensor semantic_shift_, semantic_scale_;
+  at::Tensor semantic_shift_, semantic_scale_, semantic_frames_;
   at::Tensor motion_shift_, motion_scale_;
 };
 

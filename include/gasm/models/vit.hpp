@@ -13,6 +13,7 @@
 #include "gasm/config/motion_config.hpp"
 #include "gasm/config/semantic_config.hpp"
 #include "gasm/models/recompute.hpp"
+#include "gasm/models/vit_positions.hpp"
 
 namespace gasm {
 
@@ -138,6 +139,10 @@ class Vit : public torch::nn::Module {
  private:
   at::Tensor patch_map(at::Tensor const& pixels);
   at::Tensor embed(at::Tensor const& map);
+  /// Both fp32, on a device. They are made on the host and copied once: a copy
+  /// in each pass would wait for a GPU.
+  RopeTable const& rope_of(PatchGrid const& grid, at::Device device);
+  at::Tensor const& sinusoid_of(std::int64_t num_tokens, at::Device device);
 
   VitOptions options_;
   Activations activations_ = Activations::kept;
@@ -147,6 +152,9 @@ class Vit : public torch::nn::Module {
   torch::nn::LayerNorm input_norm_{nullptr};
   std::vector<std::shared_ptr<VitBlock>> layers_;
   torch::nn::LayerNorm norm_{nullptr};
+  RopeTable rope_;  ///< of rope_grid_, the last one
+  PatchGrid rope_grid_{};
+  at::Tensor sinusoid_;
 };
 
 }  // namespace gasm

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "gasm/comm/communicator.hpp"
@@ -20,7 +21,12 @@ struct BenchTrainOptions {
 /// How fast a configuration's model is trained. Times are medians over the
 /// steps of the slowest rank.
 struct BenchTrainResult {
-  double samples_per_s = 0;  ///< of all ranks together, over all steps
+  std::string device = "cpu";
+  double samples_per_s = 0;        ///< of all ranks together, over all steps
+  double flops_a_sample = 0;       ///< of the model, forward and backward
+  std::optional<double> mfu = {};  ///< where the device's peak is known
+  /// On a GPU, which works behind the host, the mean over all steps; what
+  /// follows is 0 there.
   double step_s = 0;
   double forward_s = 0;  ///< and loss
   double backward_s = 0;

@@ -244,11 +244,17 @@ INSTANTIATE_TEST_SUITE_P(
                       "some, learns: [res3]}}}",
                       "f.yaml:1:", "model.motion.train"}));
 
-INSTANTIATE_TEST_SUITE_P(NotThereYet, ContradictionTest,
-                         testing::Values(Contradiction{
-                             "parallel: {backend: nccl}",
-                             "f.yaml:1:12: parallel.backend",
-                             "does not have that yet"}));
+INSTANTIATE_TEST_SUITE_P(
+    Device, ContradictionTest,
+    testing::Values(
+        Contradiction{"parallel: {backend: nccl}",
+                      "f.yaml:1:12: parallel.backend", "train.device is cpu"},
+        Contradiction{"{train: {device: auto, micro_batch: 16}, "
+                      "parallel: {backend: nccl, virtual_ranks: 4}}",
+                      "parallel.virtual_ranks", "no fixed tree"},
+        Contradiction{"{train: {device: cuda}, "
+                      "optim: {implementation: foreach}}",
+                      "optim.implementation", "Try fused"}));
 
 TEST(Validate, FittingSettingsAreFine) {
   EXPECT_EQ(complaint("data: {sampling: {kind: dense, stride: 4}}\n"

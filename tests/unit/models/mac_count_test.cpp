@@ -33,6 +33,26 @@ TEST(CountMacs, BackwardOfAProductIsTwoProducts) {
   EXPECT_EQ(count_macs([&] { at::mm(a, b).sum().backward(); }), 3 * 3 * 5 * 7);
 }
 
+TEST(CountMacs, BackwardOfAConvolutionIsOneForEachGradient) {
+  torch::nn::Conv2d conv(
+      torch::nn::Conv2dOptions(4, 6, 3).stride(2).padding(1).groups(2));
+  double const once = 2 * 6 * 4 * 5 * (2 * 3 * 3);
+  for (bool const learns : {false, true}) {
+    at::Tensor const x = torch::rand({2, 4, 8, 10}).requires_grad_(learns);
+    EXPECT_EQ(count_macs([&] { conv->forward(x).sum().backward(); }),
+              once * (learns ? 3 : 2));
+  }
+}
+
+TEST(CountMacs, BackwardOfAttentionIsTwiceItsForward) {
+  at::Tensor const q = torch::rand({2, 3, 5, 4}).requires_grad_(true);
+  at::Tensor const k = torch::rand({2, 3, 9, 4}).requires_grad_(true);
+  EXPECT_EQ(count_macs([&] {
+              at::scaled_dot_product_attention(q, k, k).sum().backward();
+            }),
+            3 * 2 * 3 * 5 * 9 * (4 + 4));
+}
+
 /// What is printed of a model is what it does.
 template <class Module>
 double traced(Module& module, at::Tensor const& input) {

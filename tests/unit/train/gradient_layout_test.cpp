@@ -41,6 +41,18 @@ TEST(GradientLayout, HasOneBucketWhereNoOrderIsKnown) {
   EXPECT_EQ(layout.tail, (ValueRange{256, 2}));
 }
 
+TEST(GradientLayout, BucketsCanBeSharedOutInWholeBlocks) {
+  Sizes const sizes = {1000, 100, 300};
+  auto const layout =
+      lay_out_gradients(sizes, Sizes{1, 2}, 5,
+                        {.first_mb = mb_of(100), .mb = 1, .num_shares = 3});
+  // 128, 384 and 1024 values, each up to the next multiple of 3 x 128.
+  EXPECT_EQ(layout.buckets,
+            (std::vector<ValueRange>{{0, 384}, {384, 384}, {768, 1152}}));
+  EXPECT_EQ(layout.offset_of, (Sizes{768, 0, 384}));
+  EXPECT_EQ(layout.tail, (ValueRange{1920, 5}));
+}
+
 TEST(GradientLayout, CountsEachBlockOnceByParameter) {
   Sizes const sizes = {129, 128, 1};
   auto const layout = lay_out_gradients(sizes, Sizes{2, 0, 1}, 1, {});

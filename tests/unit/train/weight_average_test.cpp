@@ -53,6 +53,24 @@ TEST(WeightAverage, FollowsTheFormula) {
   EXPECT_EQ(average.num_updates(), 200);
 }
 
+/// On a device, whether a step counts is a number there.
+TEST(WeightAverage, UpdatesUnlessToldOtherwiseByATensor) {
+  auto const parameters = make_parameters();
+  WeightAverage average(0.9, parameters), twin(0.9, parameters);
+  for (int t = 0; t < 30; ++t) {
+    set(parameters[0], std::cos(0.1 * t));
+    bool const counts = t % 3 != 1;
+    average.update_unless(at::full({}, counts ? 0.0F : 1.0F));
+    if (counts) twin.update();
+  }
+  auto const found = average.put_into({{"a", parameters[0].parameter}});
+  auto const wanted = twin.put_into({{"a", parameters[0].parameter}});
+  EXPECT_TRUE(at::allclose(found[0].second, wanted[0].second, 1e-6, 1e-6));
+  EXPECT_EQ(average.num_updates(), 20);
+  average.load({{"a", at::zeros({3})}, {"b", at::zeros({2, 2})}}, 7);
+  EXPECT_EQ(average.num_updates(), 7);
+}
+
 TEST(WeightAverage, TheUpdateChangesNoParameter) {
   auto const parameters = make_parameters();
   WeightAverage average(0.9, parameters);
