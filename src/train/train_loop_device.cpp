@@ -71,10 +71,11 @@ void TrainLoop::settle(DoneStep const& done, RunLog& log) {
     log_info("step {} changes nothing (a gradient overflowed); loss scale {}",
              done.step, outcome.scale.value / 2);
   else if (health == StepHealth::not_finite)
-    report_skip(done.step,
-                describe_fault(outcome.loss, outcome.grad_norm,
-                               done.guard.find_culprits(parts_.world)),
-                log);
+    report_skip(
+        done.step,
+        describe_fault(outcome.loss, outcome.grad_norm,
+                       done.guard.find_culprits(parts_.world, std::nullopt)),
+        log);
 }
 
 }  // namespace gasm

@@ -246,7 +246,7 @@ TEST_P(DeviceStepTest, AStepThatIsNotFiniteChangesNothing) {
   ASSERT_EQ(done.size(), 4u);
   EXPECT_TRUE(std::isnan(done[2].outcome.loss));
   EXPECT_TRUE(std::isfinite(done[3].outcome.loss));
-  auto const culprits = done[2].guard.find_culprits(test_world());
+  auto const culprits = done[2].guard.find_culprits(test_world(), std::nullopt);
   EXPECT_NE(culprits.find("on rank " + std::to_string(test_world().size() - 1)),
             std::string::npos)
       << culprits;
