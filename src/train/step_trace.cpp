@@ -41,7 +41,7 @@ void StepTrace::begin_step(std::int64_t step) {
   step_begin_s_ = monotonic_s();
 }
 
-void StepTrace::add(std::string name, double begin_s, double end_s) {
+void StepTrace::add(std::string const& name, double begin_s, double end_s) {
   if (is_on_) add_event(name, begin_s, end_s, kMainRow, 0);
 }
 

@@ -28,7 +28,7 @@ class StepTrace {
   /// Collective, as is end_step: every step, by all ranks.
   void begin_step(std::int64_t step);
   /// Something took from begin_s to end_s (monotonic_s).
-  void add(std::string name, double begin_s, double end_s);
+  void add(std::string const& name, double begin_s, double end_s);
   /// Which part of backward filled which bucket, and how long each bucket was
   /// under way.
   void add_exchange(GradientSum const& sums, double backward_begin_s);
