@@ -251,10 +251,10 @@ INSTANTIATE_TEST_SUITE_P(
                       "f.yaml:1:12: parallel.backend", "train.device is cpu"},
         Contradiction{"{train: {device: auto, micro_batch: 16}, "
                       "parallel: {backend: nccl, virtual_ranks: 4}}",
-                      "parallel.virtual_ranks", "no fixed tree"},
+                      "f.yaml:1:68: parallel.virtual_ranks", "no fixed tree"},
         Contradiction{"{train: {device: cuda}, "
                       "optim: {implementation: foreach}}",
-                      "optim.implementation", "Try fused"}));
+                      "f.yaml:1:33: optim.implementation", "Try fused"}));
 
 TEST(Validate, FittingSettingsAreFine) {
   EXPECT_EQ(complaint("data: {sampling: {kind: dense, stride: 4}}\n"
