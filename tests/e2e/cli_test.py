@@ -27,7 +27,7 @@ COMMANDS = ("synth", "data fetch-check", "data verify", "data pack", "data subse
             "data stats", "data inspect", "data monitor", "data batches", "data export-wds",
             "data import-wds", "data layout", "extract", "train", "eval", "forward",
             "weights inspect", "bench allreduce", "bench decode", "bench store", "doctor")
-# Read by a process that has not begun to work: libraries, MPI's start.
+# Read by a process that has not begun to work, beside its own program: libraries, MPI's start.
 START_BYTES = 4_000_000
 SMALL_SET = ("--level", "S", "--train-draws", "2", "--val-draws", "1", "--test-draws", "1")
 
@@ -310,10 +310,12 @@ class StoppedRank(Case):
         (folder / "labels/train.json").write_text(json.dumps([first, *records]))
         where = ["--videos", folder / "videos", "--labels", folder / "labels"]
 
+        start_bytes = START_BYTES + os.path.getsize(gasm_cli.GASM)
+
         def has_begun(pid):
             """Has read some clips, that is, more bytes than a start does."""
             counts = pathlib.Path(f"/proc/{pid}/io").read_text()
-            return int(counts.split("rchar: ")[1].split()[0]) > START_BYTES
+            return int(counts.split("rchar: ")[1].split()[0]) > start_bytes
 
         self.stop_rank_1(["data", "verify", *where, "--manifest", folder / "m.json"], has_begun)
         self.assertFalse((folder / "m.json").exists())
