@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "gasm/base/file_calls.hpp"
+
 namespace gasm {
 namespace {
 
@@ -49,16 +51,6 @@ tl::unexpected<Error> write_failure(std::filesystem::path const& path,
                  advice(why));
 }
 
-Result<void> sync_folder(std::filesystem::path const& folder) {
-  auto const path = folder.empty() ? std::filesystem::path(".") : folder;
-  int const fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return write_failure(path, "open");
-  // Some network file systems refuse fsync on a folder; the rename stands.
-  (void)::fsync(fd);
-  ::close(fd);
-  return {};
-}
-
 }  // namespace
 
 void set_write_fault(long n, int error_number) {
@@ -70,13 +62,14 @@ Result<FileWriter> FileWriter::open(std::filesystem::path const& path,
                                     Mode mode) {
   int const flags = O_WRONLY | O_CREAT | O_CLOEXEC |
                     (mode == Mode::append ? O_APPEND : O_TRUNC);
-  int const fd = injected_fault() ? -1 : ::open(path.c_str(), flags, 0644);
+  int const fd =
+      injected_fault() ? -1 : file_calls().open(path.c_str(), flags, 0644);
   if (fd < 0) return write_failure(path, "create");
   return FileWriter(fd, path);
 }
 
 FileWriter::~FileWriter() {
-  if (fd_ >= 0) ::close(fd_);
+  if (fd_ >= 0) file_calls().close(fd_);
 }
 
 FileWriter::FileWriter(FileWriter&& other) noexcept
@@ -91,7 +84,8 @@ FileWriter& FileWriter::operator=(FileWriter&& other) noexcept {
 Result<void> FileWriter::write(std::span<std::byte const> bytes) {
   while (!bytes.empty()) {
     ssize_t const num =
-        injected_fault() ? -1 : ::write(fd_, bytes.data(), bytes.size());
+        injected_fault() ? -1
+                         : file_calls().write(fd_, bytes.data(), bytes.size());
     if (num < 0 && errno == EINTR) continue;
     if (num < 0) return write_failure(path_, "write");
     bytes = bytes.subspan(static_cast<std::size_t>(num));
@@ -104,20 +98,21 @@ Result<void> FileWriter::write(std::string_view text) {
 }
 
 Result<void> FileWriter::sync() {
-  if (injected_fault() || ::fsync(fd_) != 0)
+  if (injected_fault() || file_calls().fsync(fd_) != 0)
     return write_failure(path_, "flush");
   return {};
 }
 
 Result<void> FileWriter::truncate(std::uint64_t size_bytes) {
-  if (::ftruncate(fd_, static_cast<off_t>(size_bytes)) != 0)
+  if (file_calls().ftruncate(fd_, static_cast<off_t>(size_bytes)) != 0)
     return write_failure(path_, "cut");
   return {};
 }
 
 Result<void> FileWriter::close() {
   int const fd = std::exchange(fd_, -1);
-  if (fd >= 0 && ::close(fd) != 0) return write_failure(path_, "close");
+  if (fd >= 0 && file_calls().close(fd) != 0)
+    return write_failure(path_, "close");
   return {};
 }
 
@@ -128,14 +123,15 @@ std::uint64_t FileWriter::size_bytes() const {
 }
 
 Result<PlacedWriter> PlacedWriter::open(std::filesystem::path const& path) {
-  int const fd =
-      injected_fault() ? -1 : ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  int const fd = injected_fault()
+                     ? -1
+                     : file_calls().open(path.c_str(), O_WRONLY | O_CLOEXEC, 0);
   if (fd < 0) return write_failure(path, "open");
   return PlacedWriter(fd, path);
 }
 
 PlacedWriter::~PlacedWriter() {
-  if (fd_ >= 0) ::close(fd_);
+  if (fd_ >= 0) file_calls().close(fd_);
 }
 
 PlacedWriter::PlacedWriter(PlacedWriter&& other) noexcept
@@ -150,10 +146,10 @@ PlacedWriter& PlacedWriter::operator=(PlacedWriter&& other) noexcept {
 Result<void> PlacedWriter::write(std::uint64_t start,
                                  std::span<std::byte const> bytes) const {
   while (!bytes.empty()) {
-    ssize_t const num = injected_fault()
-                            ? -1
-                            : ::pwrite(fd_, bytes.data(), bytes.size(),
-                                       static_cast<off_t>(start));
+    ssize_t const num =
+        injected_fault() ? -1
+                         : file_calls().pwrite(fd_, bytes.data(), bytes.size(),
+                                               static_cast<off_t>(start));
     if (num < 0 && errno == EINTR) continue;
     if (num < 0) return write_failure(path_, "write");
     start += static_cast<std::uint64_t>(num);
@@ -163,7 +159,7 @@ Result<void> PlacedWriter::write(std::uint64_t start,
 }
 
 Result<void> PlacedWriter::sync() const {
-  if (injected_fault() || ::fdatasync(fd_) != 0)
+  if (injected_fault() || file_calls().fdatasync(fd_) != 0)
     return write_failure(path_, "flush");
   return {};
 }
@@ -181,13 +177,13 @@ Result<void> publish_file(std::filesystem::path const& path,
   };
   auto done = write_all();
   if (done) done = publish_rename(temporary, path);
-  if (!done) ::unlink(temporary.c_str());
+  if (!done) (void)file_calls().remove(temporary.c_str());
   return done;
 }
 
 Result<void> publish_rename(std::filesystem::path const& from,
                             std::filesystem::path const& to) {
-  if (injected_fault() || ::rename(from.c_str(), to.c_str()) != 0)
+  if (injected_fault() || file_calls().rename(from.c_str(), to.c_str()) != 0)
     return write_failure(to, "put in place");
   return sync_folder(to.parent_path());
 }
@@ -196,18 +192,48 @@ Result<void> publish_symlink(std::filesystem::path const& link,
                              std::string const& target) {
   auto temporary = link;
   temporary += fmt::format(".tmp-{}", ::getpid());
-  ::unlink(temporary.c_str());
-  if (injected_fault() || ::symlink(target.c_str(), temporary.c_str()) != 0)
+  (void)file_calls().remove(temporary.c_str());
+  if (injected_fault() ||
+      file_calls().symlink(target.c_str(), temporary.c_str()) != 0)
     return write_failure(link, "create");
-  return publish_rename(temporary, link);
+  auto done = publish_rename(temporary, link);
+  if (!done) (void)file_calls().remove(temporary.c_str());
+  return done;
+}
+
+Result<void> sync_folder(std::filesystem::path const& folder) {
+  auto const path = folder.empty() ? std::filesystem::path(".") : folder;
+  if (file_calls().sync_folder(path.c_str()) != 0)
+    return write_failure(path, "flush");
+  return {};
 }
 
 Result<void> make_folder(std::filesystem::path const& path) {
+  std::error_code none;
+  if (path.empty() || std::filesystem::is_directory(path, none)) return {};
+  auto const parent = path.parent_path();
+  if (auto done = make_folder(parent); !done) return done;
+  if (file_calls().mkdir(path.c_str(), 0777) == 0) return sync_folder(parent);
+  // Made meanwhile by another rank: as good as made here.
+  int const why = errno;
+  if (why == EEXIST && std::filesystem::is_directory(path, none)) return {};
+  return failure("cannot create the folder {} ({}){}", path.string(),
+                 errno_text(why), advice(why));
+}
+
+Result<void> remove_tree(std::filesystem::path const& path) {
   std::error_code why;
-  std::filesystem::create_directories(path, why);
-  if (why)
-    return failure("cannot create the folder {} ({}){}", path.string(),
-                   why.message(), advice(why.value()));
+  auto const kind = std::filesystem::symlink_status(path, why).type();
+  if (kind == std::filesystem::file_type::not_found) return {};
+  if (kind == std::filesystem::file_type::directory) {
+    std::vector<std::filesystem::path> entries;
+    for (auto const& entry : std::filesystem::directory_iterator(path, why))
+      entries.push_back(entry.path());
+    for (auto const& entry : entries)
+      if (auto done = remove_tree(entry); !done) return done;
+  }
+  if (file_calls().remove(path.c_str()) != 0 && errno != ENOENT)
+    return write_failure(path, "remove");
   return {};
 }
 

@@ -21,6 +21,8 @@ namespace fs = std::filesystem;
 using json = nlohmann::json;
 
 constexpr int kFormatVersion = 1;
+/// Of the name of a step's old folder while the new one takes its place.
+constexpr std::string_view kReplaced = ".replaced";
 
 std::string step_name(std::int64_t step) {
   return fmt::format("step-{}", step);
@@ -81,6 +83,47 @@ std::optional<double> score_in(json const& manifest) {
   }
 }
 
+/// What a killed save left behind.
+void remove_leftovers(fs::path const& folder) {
+  std::vector<fs::path> found;
+  std::error_code none;
+  for (auto const& entry : fs::directory_iterator(folder, none))
+    if (entry.path().filename().string().find(".tmp-") != std::string::npos)
+      found.push_back(entry.path());
+  for (auto const& path : found)
+    if (auto gone = remove_tree(path); !gone)
+      log_warn("{}", gone.error().what());
+}
+
+/// Takes a folder's name from it, then its files: a crash between leaves no
+/// half of a checkpoint.
+void discard(fs::path const& path) {
+  auto const doomed = path.string() + ".tmp-removed";
+  auto gone = publish_rename(path, doomed);
+  if (gone) gone = remove_tree(doomed);
+  if (!gone) log_warn("an old checkpoint stays: {}", gone.error().what());
+}
+
+/// Renames `temporary` to `final_path`. The same step again (a replayed one):
+/// rename cannot replace a folder, so that the old one steps aside.
+Result<void> put_in_place(fs::path const& temporary,
+                          fs::path const& final_path) {
+  std::error_code none;
+  auto const replaced = final_path.string() + std::string(kReplaced);
+  if (fs::exists(final_path, none)) {
+    if (auto gone = remove_tree(replaced); !gone) return gone;
+    if (auto done = publish_rename(final_path, replaced); !done) return done;
+  }
+  auto done = publish_rename(temporary, final_path);
+  if (!done) {
+    if (fs::exists(replaced, none) && !fs::exists(final_path, none))
+      (void)publish_rename(replaced, final_path);
+    return done;
+  }
+  if (fs::exists(replaced, none)) discard(replaced);
+  return {};
+}
+
 struct Kept {
   std::set<std::int64_t> steps;
   std::optional<std::int64_t> best;  ///< the newest of those that score most
@@ -121,7 +164,13 @@ std::vector<CheckpointInfo> CheckpointStore::list() const {
   std::vector<CheckpointInfo> found;
   std::error_code why;
   for (auto const& entry : fs::directory_iterator(folder_, why)) {
-    auto const step = step_of(entry.path().filename().string());
+    auto name = entry.path().filename().string();
+    // Between two renames the old folder of a step has this name alone.
+    if (name.ends_with(kReplaced)) {
+      name.resize(name.size() - kReplaced.size());
+      if (fs::exists(folder_ / name, why)) continue;
+    }
+    auto const step = step_of(name);
     if (!step || entry.is_symlink()) continue;
     CheckpointInfo info{*step, entry.path(), std::nullopt};
     if (auto manifest = read_manifest_of(entry.path()))
@@ -137,45 +186,36 @@ Result<void> CheckpointStore::save(Checkpoint const& checkpoint,
                                    std::optional<double> score,
                                    Retention const& retention) const {
   if (auto made = make_folder(folder_); !made) return made;
-  std::error_code ignored;
-  // What a killed save left behind.
-  for (auto const& entry : fs::directory_iterator(folder_, ignored))
-    if (entry.path().filename().string().find(".tmp-") != std::string::npos)
-      fs::remove_all(entry.path(), ignored);
-
-  auto const final_path = folder_ / step_name(checkpoint.step);
+  remove_leftovers(folder_);
   auto const temporary =
       folder_ /
       fmt::format("{}.tmp-{}", step_name(checkpoint.step), ::getpid());
   auto done = make_folder(temporary);
   if (done) done = write_files(temporary, checkpoint, score);
-  // The same step again (a replayed one): rename cannot replace a folder.
-  auto const replaced = temporary.string() + "-replaced";
-  if (done && fs::exists(final_path, ignored))
-    done = publish_rename(final_path, replaced);
-  if (done) done = publish_rename(temporary, final_path);
+  if (done)
+    done = put_in_place(temporary, folder_ / step_name(checkpoint.step));
   if (!done) {
-    if (fs::exists(replaced, ignored) && !fs::exists(final_path, ignored))
-      fs::rename(replaced, final_path, ignored);
-    fs::remove_all(temporary, ignored);
+    (void)remove_tree(temporary);
     return done;
   }
-  fs::remove_all(replaced, ignored);
   done = publish_symlink(folder_ / "latest", step_name(checkpoint.step));
   if (!done) return done;
+  return prune(checkpoint.step, retention);
+}
 
+Result<void> CheckpointStore::prune(std::int64_t step,
+                                    Retention const& retention) const {
   // Later steps were passed over when the run went on from an earlier one:
   // they are no measure of what is old, and are replaced when it gets there.
   auto all = list();
-  std::erase_if(all,
-                [&](auto const& info) { return info.step > checkpoint.step; });
+  std::erase_if(all, [&](auto const& info) { return info.step > step; });
   auto const kept = kept_of(all, retention);
   if (kept.best) {
-    done = publish_symlink(folder_ / "best", step_name(*kept.best));
+    auto done = publish_symlink(folder_ / "best", step_name(*kept.best));
     if (!done) return done;
   }
   for (auto const& info : all)
-    if (!kept.steps.contains(info.step)) fs::remove_all(info.path, ignored);
+    if (!kept.steps.contains(info.step)) discard(info.path);
   return {};
 }
 

@@ -14,8 +14,9 @@
 namespace gasm {
 
 /// The one seam through which the project writes ordinary files, so that
-/// tests can make any write fail (set_write_fault) and a full disk is met in
-/// one place. Every function names the path and the reason on failure.
+/// tests can make any write fail (set_write_fault; file_calls.hpp for what
+/// else may happen to a file) and a full disk is met in one place. Every
+/// function names the path and the reason on failure.
 
 /// An append-only file. Writes are unbuffered; close() reports what the
 /// destructor would have to swallow.
@@ -78,8 +79,15 @@ Result<void> publish_rename(std::filesystem::path const& from,
 Result<void> publish_symlink(std::filesystem::path const& link,
                              std::string const& target);
 
-/// Creates a folder and its parents.
+/// Flushes the names in a folder to the disk.
+Result<void> sync_folder(std::filesystem::path const& folder);
+
+/// Creates a folder and its parents, so that their names outlive a crash.
 Result<void> make_folder(std::filesystem::path const& path);
+
+/// Removes a file, a link, or a folder with all that is in it; follows no
+/// link. Nothing there is fine.
+Result<void> remove_tree(std::filesystem::path const& path);
 
 Result<std::string> read_text(std::filesystem::path const& path);
 Result<std::vector<std::byte>> read_bytes(std::filesystem::path const& path);

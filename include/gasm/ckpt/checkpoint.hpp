@@ -65,6 +65,8 @@ class CheckpointStore {
   Result<Checkpoint> load(std::filesystem::path const& step_folder) const;
 
  private:
+  Result<void> prune(std::int64_t step, Retention const& retention) const;
+
   std::filesystem::path folder_;
 };
 

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <iterator>
 
+#include "support/faulty_files.hpp"
 #include "support/temp_folder.hpp"
 
 namespace gasm {
@@ -56,6 +57,52 @@ TEST(PublishSymlink, ReplacesTheOldOne) {
   value_or_throw(publish_symlink(temp / "latest", "step-1"));
   value_or_throw(publish_symlink(temp / "latest", "step-2"));
   EXPECT_EQ(fs::read_symlink(temp / "latest"), "step-2");
+}
+
+TEST(MakeFolder, MakesParentsAndNamesWhatIsInTheWay) {
+  TempFolder const temp;
+  value_or_throw(make_folder(temp / "a/b/c"));
+  value_or_throw(make_folder(temp / "a/b/c"));
+  EXPECT_TRUE(fs::is_directory(temp / "a/b/c"));
+  value_or_throw(publish_file(temp / "f", "text"));
+  auto const made = make_folder(temp / "f/d");
+  ASSERT_FALSE(made);
+  EXPECT_THAT(made.error().what(), HasSubstr((temp / "f").string()));
+}
+
+TEST(RemoveTree, FollowsNoLink) {
+  TempFolder const temp;
+  value_or_throw(make_folder(temp / "kept"));
+  value_or_throw(publish_file(temp / "kept/f", "text"));
+  value_or_throw(make_folder(temp / "gone/below"));
+  value_or_throw(publish_file(temp / "gone/below/f", "text"));
+  fs::create_symlink(temp / "kept", temp / "gone/link");
+  value_or_throw(remove_tree(temp / "gone"));
+  value_or_throw(remove_tree(temp / "never was"));
+  EXPECT_FALSE(fs::exists(temp / "gone"));
+  EXPECT_TRUE(fs::exists(temp / "kept/f"));
+}
+
+// What every other test of a crash relies on.
+TEST(FaultyFiles, KeepsWhatWasSyncedAndNoMore) {
+  TempFolder const temp;
+  FaultyFiles files;
+  value_or_throw(publish_file(temp / "f", "synced"));
+  {
+    auto file =
+        value_or_throw(FileWriter::open(temp / "f", FileWriter::Mode::append));
+    value_or_throw(file.write(" and not"));
+  }
+  ASSERT_EQ(::rename((temp / "f").c_str(), (temp / "g").c_str()), 0);
+  ASSERT_EQ(file_calls().rename((temp / "g").c_str(), (temp / "h").c_str()), 0);
+  files.lose_power(temp.path(), FaultyFiles::Names::lost);
+  EXPECT_EQ(value_or_throw(read_text(temp / "g")), "synced");
+  EXPECT_FALSE(fs::exists(temp / "h"));
+
+  files.lie_about_sync();
+  value_or_throw(publish_file(temp / "lost", "text"));
+  files.lose_power(temp.path(), FaultyFiles::Names::kept);
+  EXPECT_EQ(value_or_throw(read_text(temp / "lost")), "");
 }
 
 TEST(ReadText, NamesWhatIsMissing) {
