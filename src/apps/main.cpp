@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <csignal>
 #include <string>
 #include <vector>
 
@@ -84,5 +85,7 @@ int dispatch(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   gasm::keep_freed_memory();
+  // A file that may not grow (ulimit -f) is an error with a message, no death.
+  (void)std::signal(SIGXFSZ, SIG_IGN);
   return gasm::dispatch(argc, argv);
 }

@@ -47,6 +47,13 @@ struct Split {
   std::string cut;
 };
 
+bool is_replayed(MetricsLine const& line, ResumePoint const& resume) {
+  if (line.split == "val" && resume.evaluated_step &&
+      line.step > *resume.evaluated_step)
+    return true;
+  return line.step > resume.step;
+}
+
 Split split_lines(std::string_view text, std::optional<ResumePoint> resume) {
   Split split;
   auto const whole = record_detail::whole_lines(text);
@@ -55,8 +62,8 @@ Split split_lines(std::string_view text, std::optional<ResumePoint> resume) {
     auto const line = record_detail::take_line(rest);
     auto const parsed = parse_line(line);
     // A line that cannot be read stays, for its reader to report.
-    bool const is_replayed = resume && parsed && parsed->step > resume->step;
-    (is_replayed ? split.cut : split.kept).append(line).append("\n");
+    bool const is_cut = resume && parsed && is_replayed(*parsed, *resume);
+    (is_cut ? split.cut : split.kept).append(line).append("\n");
   }
   if (whole.size() < text.size())
     split.cut.append(text.substr(whole.size())).append("\n");

@@ -14,19 +14,18 @@ namespace gasm {
 
 Result<RunLog> RunLog::open(Communicator const& world, RunFolder const& folder,
                             RunConfig const& config, Manifest manifest,
-                            std::optional<std::int64_t> resume_step) {
+                            std::optional<ResumePoint> resume) {
   RunLog log(folder, std::move(manifest));
   if (!world.is_root()) return log;
   if (auto done = write_manifest(folder.manifest(), log.manifest_); !done)
     return tl::unexpected(done.error());
   auto metrics = MetricsWriter::open(folder.metrics(), folder.alerts(),
-                                     ResumePoint{resume_step.value_or(0)});
+                                     resume.value_or(ResumePoint{}));
   if (!metrics) return tl::unexpected(metrics.error());
   log.metrics_ = *std::move(metrics);
   if (config.log.tensorboard) {
     auto tensorboard = TensorBoardWriter::open(
-        folder.root(),
-        resume_step ? std::optional(*resume_step + 1) : std::nullopt);
+        folder.root(), resume ? std::optional(resume->step + 1) : std::nullopt);
     if (!tensorboard) return tl::unexpected(tensorboard.error());
     log.tensorboard_ = *std::move(tensorboard);
   }

@@ -60,11 +60,11 @@ struct DataReport {
 /// collective; what fails on rank 0 is a Result that the loop agrees on.
 class RunLog {
  public:
-  /// Opens the curve (cut to `resume_step` if the run goes on), TensorBoard
+  /// Opens the curve (cut to `resume` if the run goes on), TensorBoard
   /// and the manifest.
   static Result<RunLog> open(Communicator const& world, RunFolder const& folder,
                              RunConfig const& config, Manifest manifest,
-                             std::optional<std::int64_t> resume_step);
+                             std::optional<ResumePoint> resume);
 
   Result<void> write_step(StepReport const& report);
   Result<void> write_data(DataReport const& report);

@@ -45,6 +45,7 @@ RunFolder make_run_folder(Communicator const& world, RunConfig const& config,
     value_or_throw(RunFolder::create(folder.root()));
     lock =
         value_or_throw(FileLock::take(folder.root() / "lock", kLockPatience_s));
+    folder.remove_leftovers();
   });
   return folder;
 }
@@ -151,7 +152,7 @@ TrainOutcome train(Communicator const& world, RunConfig const& config,
                   .is_device_step = !device.is_cpu() || is_device_step_asked(),
                   .utilisation = utilisation,
                   .on_progress = on_progress});
-  auto const resume_step = loop.resume();
+  auto const resume = loop.resume();
   require_same_weights(world, *model);
   // Only now: a refused configuration leaves the old file as it was.
   agree_ok(world, world.is_root()
@@ -159,7 +160,7 @@ TrainOutcome train(Communicator const& world, RunConfig const& config,
                       : Result<void>{});
   auto log = agree(
       world, RunLog::open(world, folder, config,
-                          manifest_of(world, config, argv, data), resume_step));
+                          manifest_of(world, config, argv, data), resume));
   try {
     auto outcome = loop.run(log);
     bool const is_stopped = outcome.code == ExitCode::requeue;

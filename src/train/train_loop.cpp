@@ -54,7 +54,7 @@ double TrainLoop::epoch() const {
          static_cast<double>(plan_.steps_per_epoch());
 }
 
-std::optional<std::int64_t> TrainLoop::resume() {
+std::optional<ResumePoint> TrainLoop::resume() {
   Phase const phase(parts_.watchdog, "load checkpoint",
                     parts_.config.train.watchdog_s);
   fault_point(parts_.world.rank(), "load");
@@ -80,7 +80,7 @@ std::optional<std::int64_t> TrainLoop::resume() {
     return restore_checkpoint(*found, identity_, trained());
   });
   log_info("resumed from step {} of {}", state_.step, length_.total_steps);
-  return state_.step;
+  return ResumePoint{state_.step, state_.evaluated_step};
 }
 
 TrainOutcome TrainLoop::run(RunLog& log) {

@@ -63,8 +63,8 @@ class TrainLoop {
   explicit TrainLoop(TrainParts parts);
 
   /// From the newest good checkpoint, if the configuration wants that.
-  /// Returns the step to go on from; none for a fresh start.
-  std::optional<std::int64_t> resume();
+  /// Returns where it goes on; none for a fresh start.
+  std::optional<ResumePoint> resume();
   TrainOutcome run(RunLog& log);
 
  private:

@@ -11,6 +11,7 @@ import atexit
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import tempfile
 
@@ -57,6 +58,7 @@ class HostPair:
         stem = f"gasm-{os.getpid()}-{HostPair._count}"
         self.names = (f"{stem}-1", f"{stem}-2")
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="gasm-hosts-"))
+        self._silent = self.folder / "silent"
         self._holders = []
         atexit.register(self.close)
         try:
@@ -108,7 +110,11 @@ class HostPair:
             "#!/bin/sh\n# What ssh is elsewhere: agent HOST COMMAND...\nhost=$1\nshift\n"
             f"case $host in\n  {self.names[0]}) pid={a} ;;\n  {self.names[1]}) pid={b} ;;\n"
             '  *) echo "no host $host" >&2; exit 255 ;;\nesac\n'
-            'exec nsenter --target "$pid" --mount --net --uts sh -c "$*"\n')
+            'nsenter --target "$pid" --mount --net --uts sh -c "$*"\ncode=$?\n'
+            # It stays on the host it was started on, as ssh does, and says 255 when
+            # the other side is killed, but nothing when that falls silent.
+            f'while [ -e {self._silent} ]; do sleep 0.2; done\n'
+            '[ $code -lt 128 ] || code=255\nexit $code\n')
         (self.folder / "agent").chmod(0o755)
         (self.folder / "hostfile").write_text("".join(f"{name} slots=64\n" for name in self.names))
 
@@ -162,12 +168,38 @@ class HostPair:
         for i in range(2):
             run([*self.on(i), "ip", "link", "set", INTERFACE, "up"])
 
-    def processes(self):
-        """name by process number, of what runs on the hosts."""
+    def kill(self, host):
+        """Ends all that runs on a host, daemons included, by SIGKILL.
+
+        Its kernel lives, and closes connections.
+        """
+        for _ in range(2):  # and what was just being started
+            for pid in self.processes(host):
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+
+    def lose_power(self, host):
+        """As kill(), but nobody hears of it: connections stay open."""
+        self._silent.touch()
+        self.cut()
+        self.kill(host)
+
+    def _network_of(self, host):
+        holder = self._holders[1 + host].pid
+        children = pathlib.Path(f"/proc/{holder}/task/{holder}/children").read_text().split()
+        return os.readlink(f"/proc/{children[0]}/ns/net")
+
+    def processes(self, host=None):
+        """name by process number, of what runs on a host, or on both."""
         found = {}
+        network = None if host is None else self._network_of(host)
         for path in pathlib.Path("/proc").glob("[0-9]*"):
             try:
                 if os.readlink(path / "ns/pid") != self._namespace:
+                    continue
+                if network and os.readlink(path / "ns/net") != network:
                     continue
                 state = (path / "stat").read_text().rpartition(")")[2].split()[0]
                 name = (path / "comm").read_text().strip()

@@ -32,6 +32,9 @@ std::string format_metrics_line(MetricsLine const& line);
 /// What a resumed run keeps of its curve: lines up to this step.
 struct ResumePoint {
   std::int64_t step = 0;
+  /// Lines of validations ("val") up to this one; none: up to `step`. A run
+  /// that was killed after a validation and before its checkpoint repeats it.
+  std::optional<std::int64_t> evaluated_step = {};
 };
 
 /// Appends to metrics.jsonl, each line by one write, so that a reader beside

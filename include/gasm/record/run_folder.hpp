@@ -26,6 +26,11 @@ class RunFolder {
   /// there yet, and proves that it can be written to.
   static Result<RunFolder> create(std::filesystem::path const& root);
 
+  /// Removes what killed jobs had begun to write in the folder itself and not
+  /// published (checkpoints clear up after themselves). For the job that holds
+  /// the lock: those of others may still be under way.
+  void remove_leftovers() const;
+
   std::filesystem::path const& root() const { return root_; }
   std::filesystem::path config() const { return root_ / "config.yaml"; }
   std::filesystem::path manifest() const { return root_ / "manifest.json"; }

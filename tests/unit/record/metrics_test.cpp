@@ -154,6 +154,27 @@ TEST_F(MetricsTest, ResumeKeepsEachStepOnce) {
   EXPECT_EQ(copy[1].step, 6);
 }
 
+TEST_F(MetricsTest, AValidationThatIsRepeatedStandsOnce) {
+  auto const val_of = [](std::int64_t step) {
+    auto line = line_of(step, 1);
+    line.split = "val";
+    return line;
+  };
+  for (int step = 1; step <= 4; ++step) {
+    ASSERT_TRUE(open().write(line_of(step, step)));
+    if (step % 2 == 0) {
+      ASSERT_TRUE(open().write(val_of(step)));
+    }
+  }
+  // Killed after the validation of step 4, before the checkpoint that knows it.
+  open(ResumePoint{.step = 4, .evaluated_step = 4});
+  EXPECT_EQ(steps(), (std::vector<std::int64_t>{1, 2, 2, 3, 4, 4}));
+  open(ResumePoint{.step = 4, .evaluated_step = 2});
+  EXPECT_EQ(steps(), (std::vector<std::int64_t>{1, 2, 2, 3, 4}));
+  open(ResumePoint{.step = 4, .evaluated_step = -1});
+  EXPECT_EQ(steps(), (std::vector<std::int64_t>{1, 2, 3, 4}));
+}
+
 TEST_F(MetricsTest, ResumeFromTheStartDropsAll) {
   ASSERT_TRUE(open().write(line_of(1, 1)));
   open(ResumePoint{0});

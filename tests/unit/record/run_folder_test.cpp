@@ -6,6 +6,8 @@
 
 #include <cerrno>
 #include <iterator>
+#include <set>
+#include <string>
 
 #include "gasm/base/file.hpp"
 #include "support/temp_folder.hpp"
@@ -43,6 +45,23 @@ TEST(RunFolder, AFileInTheWayIsNamed) {
   auto const folder = RunFolder::create(temp / "demo");
   ASSERT_FALSE(folder);
   EXPECT_THAT(folder.error().what(), HasSubstr("demo"));
+}
+
+TEST(RunFolder, LeftoversOfKilledJobsGo) {
+  TempFolder const temp;
+  auto const folder = value_or_throw(RunFolder::create(temp.path()));
+  for (auto const* name : {"config.yaml.tmp-123", "manifest.json.tmp-9",
+                           "config.yaml", "notes.tmp-", "notes.tmp-1a"})
+    ASSERT_TRUE(publish_file(temp / name, "x"));
+  ASSERT_TRUE(make_folder(folder.checkpoints() / "step-4.tmp-7"));
+  folder.remove_leftovers();
+  std::set<std::string> left;
+  for (auto const& entry : fs::directory_iterator(temp.path()))
+    left.insert(entry.path().filename().string());
+  EXPECT_EQ(left,
+            (std::set<std::string>{"checkpoints", "eval", "logs", "config.yaml",
+                                   "notes.tmp-", "notes.tmp-1a"}));
+  EXPECT_TRUE(fs::exists(folder.checkpoints() / "step-4.tmp-7"));
 }
 
 TEST(RunFolder, AFullDiskShowsAtTheStart) {

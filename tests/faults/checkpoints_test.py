@@ -1,0 +1,373 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Checkpoints and run folders that are damaged, foreign, full, closed or in use.
+
+checkpoints_test.py --gasm BINARY [--mpirun MPIRUN] [-k PATTERN]
+"""
+import json
+import os
+import pathlib
+import shutil
+import struct
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+import checkpoint_files  # noqa: E402
+import gasm_cli  # noqa: E402
+from gasm_cli import STEPS, RunFolder, TrainCase  # noqa: E402
+
+
+def contents_of(folder):
+    """path -> what it holds, of all below a folder but logs and locks."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = str(path.relative_to(folder))
+        if path.is_symlink():
+            found[name] = os.readlink(path)
+        elif path.is_file() and not name.startswith("logs/") and name != "lock":
+            found[name] = path.read_bytes()
+    return found
+
+
+def first_file(folder, part="model"):
+    """The file of a part of a checkpoint, or its first shard."""
+    return folder / min(name for name in checkpoint_files.listed_files(
+        checkpoint_files.read_manifest(folder)) if name.startswith(part))
+
+
+def edit_manifest(folder, change):
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    change(manifest)
+    path.write_text(json.dumps(manifest))
+
+
+def write_listed(path, data):
+    """Writes a file of a checkpoint so that its manifest is right about it."""
+    path.write_bytes(data)
+
+    def change(manifest):
+        manifest["files"][path.name] |= {"bytes": len(data),
+                                         "xxh64": checkpoint_files.xxh64(data)}
+    edit_manifest(path.parent, change)
+
+
+def with_header(data, change):
+    """A safetensors file with another header, behind which the data are the same."""
+    size, = struct.unpack("<Q", data[:8])
+    header = json.loads(data[8:8 + size])
+    change(header)
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + data[8 + size:]
+
+
+def some_tensor(header, is_wanted=lambda entry: True):
+    return next(entry for name, entry in sorted(header.items())
+                if name != "__metadata__" and is_wanted(entry))
+
+
+def lie_of_length(data):
+    return struct.pack("<Q", 1 << 62) + data[8:]
+
+
+def lie_of_offsets(data):
+    def change(header):
+        last = max((e for n, e in header.items() if n != "__metadata__"),
+                   key=lambda entry: entry["data_offsets"])
+        last["data_offsets"] = [begin + (1 << 40) for begin in last["data_offsets"]]
+    return with_header(data, change)
+
+
+def lie_of_overlap(data):
+    def change(header):
+        big = some_tensor(header, lambda entry: entry["data_offsets"][0] > 4096)
+        big["data_offsets"] = [begin - 4 for begin in big["data_offsets"]]
+    return with_header(data, change)
+
+
+def lie_of_type(data):
+    def change(header):
+        some_tensor(header, lambda entry: entry["dtype"] == "F32")["dtype"] = "F64"
+    return with_header(data, change)
+
+
+def lie_of_shape(data):
+    def change(header):
+        entry = some_tensor(header, lambda entry: len(entry["shape"]) == 1)
+        entry["shape"] = [1 << 31, 1 << 31, 4]
+    return with_header(data, change)
+
+
+class Damaged(TrainCase):
+    """The newest checkpoint, of step 7, cannot be used; that of step 6 can."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.must(*cls.words("base", {"train.stop_after": 6, "checkpoint.keep_last": 4}), ranks=2)
+        cls.must(*cls.words("base", {"train.stop_after": 7, "checkpoint.keep_last": 4}), ranks=1)
+
+    @staticmethod
+    def must(*words, ranks=0):
+        code, out, _ = gasm_cli.Job(words, ranks).wait()
+        if code not in (0, 85):
+            raise AssertionError(f"{words} ended with {code}\n{out}")
+        return out
+
+    def copy(self):
+        shutil.rmtree(self.run_path("copy"), ignore_errors=True)
+        shutil.copytree(self.run_path("base"), self.run_path("copy"), symlinks=True)
+        run = RunFolder(self.run_path("copy"))
+        self.assertEqual(run.steps(), [6, 7])
+        for step in run.steps():
+            checkpoint_files.check(run.checkpoint(step))
+        return run
+
+    def evaluate(self, checkpoint, code, words=(), ranks=2):
+        job = gasm_cli.Job(["eval", "--config", self.undisturbed.path / "config.yaml",
+                            "--checkpoint", checkpoint], ranks)
+        found, out, _ = job.wait(60)
+        self.assertEqual(found, code, out)
+        if code:
+            self.assertEqual(out.count("error: "), 1, out)
+            for word in words:
+                self.assertIn(str(word), out)
+        return out
+
+    def assert_passed_over(self, damage, word):
+        run = self.copy()
+        step_7 = run.checkpoint(7)
+        damage(step_7)
+        with self.assertRaises(checkpoint_files.Bad):
+            checkpoint_files.check(step_7)
+        self.evaluate(step_7, 4, [step_7, word])
+        good = contents_of(run.checkpoint(6))
+        run, out = self.train("copy", {"train.stop_after": 7}, code=85)
+        self.assertRegex(out, r"warning: checkpoint \S*/copy/checkpoints/step-7 is passed over: ")
+        self.assertIn(word, out)
+        self.assertIn("resumed from step 6", out)
+        self.assertEqual(contents_of(run.checkpoint(6)), good)
+        checkpoint_files.check(run.checkpoint(7))  # made again
+        self.assertEqual(run.lines("train"), self.undisturbed.lines("train")[:7])
+
+    def test_manifest_of_another_step(self):
+        self.assert_passed_over(
+            lambda folder: shutil.copy(folder.parent / "step-6/manifest.json", folder),
+            "manifest")
+
+    def test_renamed_file(self):
+        def rename(folder):
+            path = first_file(folder)
+            path.rename(folder / "weights.safetensors")
+        self.assert_passed_over(rename, "No such file")
+
+    def test_missing_file(self):
+        self.assert_passed_over(lambda folder: first_file(folder, "optimizer").unlink(),
+                                "No such file")
+
+    def test_flipped_byte(self):
+        def flip(folder):
+            path = first_file(folder, "optimizer")
+            data = bytearray(path.read_bytes())
+            data[-1] ^= 1
+            path.write_bytes(data)
+        self.assert_passed_over(flip, "damaged")
+
+    def test_headers_that_lie(self):
+        for lie in (lie_of_length, lie_of_offsets, lie_of_overlap, lie_of_type, lie_of_shape):
+            with self.subTest(lie.__name__):
+                def damage(folder, lie=lie):
+                    path = first_file(folder)
+                    write_listed(path, lie(path.read_bytes()))
+                self.assert_passed_over(damage, "is not a sound safetensors file")
+
+    def test_manifest_that_lacks_its_parts(self):
+        for key in ("files", "facts", "step"):
+            with self.subTest(key):
+                self.assert_passed_over(
+                    lambda folder, key=key: edit_manifest(folder, lambda m: m.pop(key)),
+                    "manifest")
+
+    def test_newer_format(self):
+        """It may be all there is of the last days: an older one, or nothing, but no damage."""
+        run = self.copy()
+        edit_manifest(run.checkpoint(7), lambda manifest: manifest.update(format=99))
+        before = contents_of(run.path)
+        self.evaluate(run.checkpoint(7), 4, [run.checkpoint(7), "format"])
+        run, out = self.train("copy", {"train.stop_after": 7}, code=(2, 4, 85))
+        self.assertIn(str(run.checkpoint(7) / "manifest.json"), out)
+        self.assertIn("format", out)
+        if "resumed from step 6" in out:
+            checkpoint_files.check(run.checkpoint(7))  # made again
+            self.assertEqual(run.lines("train"), self.undisturbed.lines("train")[:7])
+        else:
+            self.assertEqual(out.count("error: "), 1, out)
+            self.assertEqual(contents_of(run.path), before)
+
+    def test_links_that_point_nowhere(self):
+        run = self.copy()
+        for name in ("latest", "best"):
+            link = run.path / "checkpoints" / name
+            link.unlink(missing_ok=True)
+            link.symlink_to("step-999")
+        self.evaluate(run.path / "checkpoints/latest", 4,
+                      [run.path / "checkpoints/latest", "No such file"])
+        run, out = self.train("copy")
+        self.assertIn("resumed from step 7", out)
+        self.assert_undisturbed(run)
+        self.assertEqual(os.readlink(run.path / "checkpoints/latest"), f"step-{STEPS}")
+
+
+class Foreign(TrainCase):
+    settings = {"train.steps": 4}
+
+    def test_evaluation_of_another_model(self):
+        sets = {"model.semantic.width": 32, "model.fusion.dim": 16}
+        other, _ = self.train("other", sets, ranks=1)
+        for ranks in (0, 2):
+            job = gasm_cli.Job(["eval", "--config", self.undisturbed.path / "config.yaml",
+                                "--checkpoint", other.checkpoint(4)], ranks)
+            code, out, _ = job.wait(60)
+            self.assertIn(code, (2, 4), out)
+            self.assertRegex(out, r"error: .*(shape|tensor)")
+            self.assertEqual(out.count("error: "), 1, out)
+
+    def test_tensors_of_another_model_under_the_run_s_own_name(self):
+        """Refused, and nothing of it is touched."""
+        other, _ = self.train("theirs", {"model.semantic.width": 32}, ranks=1)
+        run, _ = self.train("mine", {"train.stop_after": 2}, code=85)
+        for part in ("model", "optimizer"):
+            for path in run.checkpoint(2).glob(f"{part}*.safetensors"):
+                path.unlink()
+        names = {path.name: path.read_bytes() for path in other.checkpoint(4).iterdir()
+                 if path.suffix == ".safetensors"}
+        for name, data in names.items():
+            (run.checkpoint(2) / name).write_bytes(data)
+
+        def change(manifest):
+            manifest["files"] = json.loads(
+                (other.checkpoint(4) / "manifest.json").read_text())["files"]
+        edit_manifest(run.checkpoint(2), change)
+        checkpoint_files.check(run.checkpoint(2))
+        before = contents_of(run.path)
+        for ranks in (0, 2):
+            _, out = self.train("mine", ranks=ranks, code=(2, 4), within_s=60)
+            self.assertRegex(out, r"error: .*shape")
+            self.assertEqual(out.count("error: "), 1, out)
+            self.assertEqual(contents_of(run.path), before)
+
+
+class Limits(TrainCase):
+    """Files that may not grow beyond 5 MB: less than a checkpoint, more than MPI needs."""
+    settings = {"log.tensorboard": "false", "model.semantic.width": 192, "train.steps": 6}
+
+    def test_files_that_may_not_grow(self):
+        def launch(ranks):
+            return [*(gasm_cli.launch_here(ranks) if ranks else ()), "bash", "-c",
+                    'ulimit -f 5000 && exec "$@"', "bash"]
+        for ranks in (1, 2):
+            with self.subTest(ranks=ranks):
+                run, out = self.train("limited", ranks=ranks, code=4, launch=launch)
+                self.assertRegex(out, r"error: cannot write \S*/limited/checkpoints/\S+ "
+                                      r"\(File too large\)\. Try to free space")
+                self.assertEqual(out.count("error: "), 1, out)
+                self.assertEqual(run.steps(), [])
+                self.assertEqual(run.manifest()["state"], "failed")
+                self.assertFalse(list(run.path.glob("checkpoints/*.tmp-*")))
+        run, _ = self.train("limited")
+        self.assertEqual(run.curve(), self.undisturbed.curve())
+
+
+def set_writable(folder, is_writable):
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            mode = path.stat().st_mode
+            path.chmod(mode | 0o200 if is_writable else mode & ~0o222)
+
+
+class Closed(TrainCase):
+    """Run folders that may be read and not written."""
+    settings = {"log.tensorboard": "false"}
+
+    def setUp(self):
+        # Root writes where it likes, unless that right is taken from it.
+        self.before = []
+        if os.geteuid() == 0:
+            if not shutil.which("setpriv"):
+                self.skipTest("no setpriv (util-linux)")
+            self.before = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search,-fowner"]
+
+    def launch(self, ranks):
+        return [*self.before, *(gasm_cli.launch_here(ranks) if ranks else ())]
+
+    def end_of(self, words, ranks):
+        command = gasm_cli.command_of(words, 1, lambda _: self.launch(ranks))
+        done = subprocess.run(command, env=gasm_cli.environment_of(None), timeout=120, check=False,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True)
+        return done.returncode, done.stdout
+
+    def refused(self, words, path, ranks):
+        code, out = self.end_of(words, ranks)
+        self.assertEqual(code, 4, out)
+        self.assertRegex(out, rf"error: cannot \S.* {path}\S* \(Permission denied\)\. "
+                              r"Try a folder that you may write to")
+        self.assertEqual(out.count("error: "), 1, out)
+
+    def test_no_right_to_write(self):
+        run, _ = self.train("theirs", {"train.stop_after": 4}, code=85)
+        before = contents_of(run.path)
+        set_writable(run.path, False)
+        self.addCleanup(set_writable, run.path, True)
+        empty = self.folder / "closed"
+        empty.mkdir()
+        empty.chmod(0o555)
+        for ranks in (0, 2):
+            with self.subTest(ranks=ranks):
+                self.refused(self.words("theirs"), run.path, ranks)
+                self.refused(self.words("new", {"run.dir": empty}), empty / "new", ranks)
+                self.assertEqual(contents_of(run.path), before)
+        # To read it is enough for an evaluation.
+        code, out = self.end_of(self.words("theirs", command="eval"), 2)
+        self.assertEqual(code, 0, out)
+        self.assertEqual(contents_of(run.path), before)
+        set_writable(run.path, True)
+        run, out = self.train("theirs")
+        self.assertIn("resumed from step 4", out)
+        self.assert_undisturbed(run)
+
+    def test_checkpoints_that_may_not_be_written(self):
+        run, _ = self.train("half", {"train.stop_after": 4}, code=85)
+        checkpoints = run.path / "checkpoints"
+        before = contents_of(checkpoints)
+        set_writable(checkpoints, False)
+        self.addCleanup(set_writable, checkpoints, True)
+        self.refused(self.words("half"), checkpoints, 2)
+        self.assertEqual(contents_of(checkpoints), before)
+        self.assertEqual(run.manifest()["state"], "failed")
+        set_writable(checkpoints, True)
+        run, _ = self.train("half")
+        self.assert_undisturbed(run)
+
+
+class Shared(TrainCase):
+    def test_two_jobs_that_start_at_once(self):
+        """One trains; the other waits, and is refused or finds nothing left to do."""
+        for i, ranks in enumerate(((2, 1), (0, 2))):
+            name = f"shared-{i}"
+            jobs = [self.start(name, ranks=n) for n in ranks]
+            ended = [job.wait(120) for job in jobs]
+            codes = [code for code, _, _ in ended]
+            self.assertIn(0, codes, ended)
+            for code, out, _ in ended:
+                self.assertIn(code, (0, 4), out)
+                if code == 4:
+                    self.assertRegex(out, rf"error: \S*/{name} is in use \(host \S+, process")
+            run = RunFolder(self.run_path(name))
+            self.assert_undisturbed(run)
+            checkpoint_files.check(run.checkpoint(STEPS))
+
+
+if __name__ == "__main__":
+    gasm_cli.main(__doc__)
