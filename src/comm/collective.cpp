@@ -121,7 +121,9 @@ void require_sense(CollectiveCall const& call, Memory memory, int num_ranks) {
 }
 
 void Collective::check_and_run(CollectiveCall const& mine) {
-  CollectiveScope scope(name_of(mine.operation), mine.values.size_bytes());
+  CollectiveScope scope(
+      name_of(mine.operation),
+      {.bytes = mine.values.size_bytes(), .type = name_of(mine.values.type)});
   auto const all = meet(mine);
   require_same(all);
   require_sense(mine, memory(), size());

@@ -22,6 +22,15 @@ MPI_Datatype mpi_type() {
   if constexpr (std::is_same_v<T, std::uint64_t>) return MPI_UINT64_T;
 }
 
+template <class T>
+char const* type_name() {
+  if constexpr (std::is_same_v<T, float>) return "fp32";
+  if constexpr (std::is_same_v<T, double>) return "fp64";
+  if constexpr (std::is_same_v<T, int>) return "int32";
+  if constexpr (std::is_same_v<T, std::int64_t>) return "int64";
+  if constexpr (std::is_same_v<T, std::uint64_t>) return "uint64";
+}
+
 MPI_Op mpi_op(ReduceOp op) {
   switch (op) {
     case ReduceOp::sum:
@@ -36,7 +45,8 @@ MPI_Op mpi_op(ReduceOp op) {
 
 template <class T>
 void reduce_in_place(MPI_Comm comm, std::span<T> values, ReduceOp op) {
-  CollectiveScope scope("all_reduce", values.size_bytes());
+  CollectiveScope scope("all_reduce",
+                        {.bytes = values.size_bytes(), .type = type_name<T>()});
   for_each_piece(values.size(), sizeof(T),
                  [&](std::size_t first, std::size_t count) {
                    check_mpi(MPI_Allreduce(MPI_IN_PLACE, values.data() + first,
@@ -173,7 +183,8 @@ void Communicator::all_gather_bytes(std::span<std::byte const> mine,
 std::vector<std::string> Communicator::all_gather_strings(
     std::string_view text) const {
   if (!native_) return {std::string(text)};
-  CollectiveScope scope("all_gather_strings", text.size());
+  CollectiveScope scope("all_gather_strings",
+                        {.bytes = text.size(), .is_uniform = false});
   auto const sizes = all_gather<std::uint64_t>(text.size());
   std::vector<std::string> all(sizes.size());
   // One broadcast a rank: any length, and a text arrives where it stays.
@@ -190,7 +201,8 @@ std::vector<std::string> Communicator::gather_strings(std::string_view text,
                                                       int root) const {
   require_root(root, size_);
   if (!native_) return {std::string(text)};
-  CollectiveScope scope("gather_strings", text.size());
+  CollectiveScope scope("gather_strings",
+                        {.bytes = text.size(), .is_uniform = false});
   auto const sizes = all_gather<std::uint64_t>(text.size());
   constexpr int tag = 1;
   if (rank_ != root) {

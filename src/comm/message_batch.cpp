@@ -48,8 +48,10 @@ void MessageBatch::receive(std::span<std::byte> bytes, int from) {
 
 void MessageBatch::wait() {
   auto& handles = requests_->handles;
+  // Before the question whether there are any: ranks in step count the same.
+  CollectiveScope scope("message_batch",
+                        {.bytes = handles.size(), .is_uniform = false});
   if (handles.empty()) return;
-  CollectiveScope scope("message_batch", handles.size());
   wait_asleep([&] {
     int is_done = 0;
     check_mpi(MPI_Testall(static_cast<int>(handles.size()), handles.data(),

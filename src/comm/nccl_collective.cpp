@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <condition_variable>
 #include <future>
+#include <mutex>
+#include <stop_token>
 #include <thread>
 
 #include "collective_call.hpp"
 #include "gasm/base/clock.hpp"
 #include "gasm/base/half.hpp"
+#include "gasm/base/log.hpp"
 #include "gasm/comm/agree.hpp"
 #include "gasm/comm/collective_log.hpp"
+#include "hang_actions.hpp"
 #include "nccl_api.hpp"
 #include "nccl_start.hpp"
 #include "wait_asleep.hpp"
@@ -62,13 +67,21 @@ class NcclCollective : public Collective {
   void require_open() const;
   void finish_pending(ncclResult_t result, char const* what);
   [[noreturn]] void fail(std::string const& problem);
+  void abort(std::string const& problem);
+  ncclResult_t ask() const;
+  void poll(std::stop_token const& stop);
 
   Communicator comm_;
   NcclOptions options_;
   NcclApi api_;
+  // Whoever uses nccl_ has the mutex: another thread may abort it.
+  mutable std::recursive_mutex mutex_;
   ncclComm_t nccl_ = nullptr;
+  std::string problem_;  ///< why it was aborted
   cudaStream_t stream_ = nullptr;
   int num_calls_ = 0;
+  std::optional<HangAction> at_hang_;
+  std::jthread poller_;  ///< last: it uses all of them
 };
 
 void NcclCollective::start() {
@@ -83,6 +96,36 @@ void NcclCollective::start() {
     check_cuda(api_, api_.set_device(device.number), "cudaSetDevice");
     open(id);
   });
+  at_hang_.emplace([this] { abort("a watchdog ended this process"); });
+  if (options_.poll_s > 0)
+    poller_ = std::jthread([this](std::stop_token stop) { poll(stop); });
+}
+
+// While the device works, or waits for a rank that is gone, the host may wait
+// for the device, where no call of NCCL says that it has failed.
+void NcclCollective::poll(std::stop_token const& stop) {
+  std::mutex sleeping;
+  std::condition_variable_any never;
+  std::unique_lock lock(sleeping);
+  auto const interval = std::chrono::duration<double>(options_.poll_s);
+  while (!never.wait_for(lock, stop, interval,
+                         [&] { return stop.stop_requested(); })) {
+    auto const state = ask();
+    if (state == ncclSuccess || state == ncclInProgress) continue;
+    auto const problem =
+        fmt::format("NCCL failed ({})", api_.error_string(state));
+    log_rank_warn("{}. The communicator is aborted", problem);
+    abort(problem);
+    return;
+  }
+}
+
+ncclResult_t NcclCollective::ask() const {
+  std::lock_guard const lock(mutex_);
+  auto state = ncclSuccess;
+  if (nccl_ == nullptr) return state;
+  auto const asked = api_.get_async_error(nccl_, &state);
+  return asked != ncclSuccess ? asked : state;
 }
 
 void NcclCollective::open(ncclUniqueId const& id) {
@@ -93,13 +136,18 @@ void NcclCollective::open(ncclUniqueId const& id) {
   ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
   // Else a rank that does not come holds the others where no abort helps.
   config.blocking = 0;
-  auto const result = api_.init(&nccl_, size(), id, rank(), &config);
+  auto const result = [&] {
+    std::lock_guard const lock(mutex_);
+    return api_.init(&nccl_, size(), id, rank(), &config);
+  }();
   finish_pending(result, "ncclCommInitRankConfig");
 }
 
 void NcclCollective::require_open() const {
+  std::lock_guard const lock(mutex_);
   if (nccl_ == nullptr)
-    throw error("the NCCL communicator is closed (it failed, or was closed)");
+    throw error("the NCCL communicator is closed ({})",
+                problem_.empty() ? "its owner closed it" : problem_);
 }
 
 /// Until what `result` began has been taken up, or failed.
@@ -107,8 +155,8 @@ void NcclCollective::finish_pending(ncclResult_t result, char const* what) {
   double const end_s = monotonic_s() + options_.deadline_s;
   if (result == ncclSuccess || result == ncclInProgress) {
     wait_asleep([&] {
-      auto const asked = api_.get_async_error(nccl_, &result);
-      if (asked != ncclSuccess) result = asked;
+      require_open();
+      result = ask();
       return result != ncclInProgress || monotonic_s() > end_s;
     });
   }
@@ -121,7 +169,18 @@ void NcclCollective::finish_pending(ncclResult_t result, char const* what) {
 }
 
 void NcclCollective::fail(std::string const& problem) {
-  if (auto* const broken = std::exchange(nccl_, nullptr)) {
+  abort(problem);
+  throw error("{}. The communicator is aborted", problem);
+}
+
+void NcclCollective::abort(std::string const& problem) {
+  ncclComm_t broken = nullptr;
+  {
+    std::lock_guard const lock(mutex_);
+    broken = std::exchange(nccl_, nullptr);
+    if (broken != nullptr) problem_ = problem;
+  }
+  if (broken != nullptr) {
     std::promise<void> done;
     auto aborted = done.get_future();
     std::thread([abort = api_.abort, broken, done = std::move(done)]() mutable {
@@ -130,7 +189,6 @@ void NcclCollective::fail(std::string const& problem) {
     }).detach();
     aborted.wait_for(kAbortPatience);
   }
-  throw error("{}. The communicator is aborted", problem);
 }
 
 std::vector<CollectiveCall> NcclCollective::meet(CollectiveCall const& mine) {
@@ -158,9 +216,13 @@ ncclRedOp_t NcclCollective::make_op(CollectiveCall const& call) {
                            ? static_cast<void*>(&wide)
                            : static_cast<void*>(&narrow);
   ncclRedOp_t op{};
-  finish_pending(api_.make_scaled_sum(&op, factor, nccl_type(call.values.type),
-                                      ncclScalarHostImmediate, nccl_),
-                 "ncclRedOpCreatePreMulSum");
+  auto const made = [&] {
+    std::lock_guard const lock(mutex_);
+    require_open();
+    return api_.make_scaled_sum(&op, factor, nccl_type(call.values.type),
+                                ncclScalarHostImmediate, nccl_);
+  }();
+  finish_pending(made, "ncclRedOpCreatePreMulSum");
   return op;
 }
 
@@ -169,6 +231,8 @@ ncclResult_t NcclCollective::launch(CollectiveCall const& call,
   Values const all = call.values;
   Values const mine = share(all, rank(), size());
   auto const type = nccl_type(all.type);
+  std::lock_guard const lock(mutex_);
+  require_open();
   switch (call.operation) {
     case Operation::all_reduce:
       return api_.all_reduce(all.data, all.data, all.count, type, op, nccl_,
@@ -191,7 +255,8 @@ void NcclCollective::run(CollectiveCall const& mine,
   require_open();
   auto const op = make_op(mine);
   finish_pending(launch(mine, op), name_of(mine.operation));
-  if (mine.reduction.kind == Reduction::Kind::scaled_sum)
+  std::lock_guard const lock(mutex_);
+  if (mine.reduction.kind == Reduction::Kind::scaled_sum && nccl_ != nullptr)
     check_nccl(api_, api_.destroy_op(op, nccl_), "ncclRedOpDestroy");
 }
 
@@ -204,11 +269,12 @@ void NcclCollective::wait() {
   wait_asleep([&] {
     ran = api_.query_stream(stream_);
     if (ran != cudaErrorNotReady) return true;
-    auto const asked = api_.get_async_error(nccl_, &state);
-    if (asked != ncclSuccess) state = asked;
-    return state != ncclSuccess || monotonic_s() > end_s;
+    require_open();
+    state = ask();
+    return (state != ncclSuccess && state != ncclInProgress) ||
+           monotonic_s() > end_s;
   });
-  if (state != ncclSuccess)
+  if (state != ncclSuccess && state != ncclInProgress)
     fail(fmt::format("NCCL failed in the stream ({})",
                      api_.error_string(state)));
   if (ran == cudaErrorNotReady)
@@ -220,6 +286,8 @@ void NcclCollective::wait() {
 }
 
 void NcclCollective::close() {
+  poller_ = {};
+  at_hang_.reset();
   if (nccl_ != nullptr) {
     wait();
     finish_pending(api_.finalize(nccl_), "ncclCommFinalize");

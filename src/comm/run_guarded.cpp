@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <cstdlib>
 #include <exception>
 #include <mutex>
 #include <optional>
@@ -16,16 +17,34 @@
 #include <vector>
 
 #include "failed_phase.hpp"
+#include "fatal_signals.hpp"
 #include "gasm/base/host_name.hpp"
 #include "gasm/base/log.hpp"
 #include "gasm/comm/agree.hpp"
+#include "gasm/comm/flight_file.hpp"
 #include "gasm/comm/mpi_session.hpp"
+#include "gasm/comm/watchdog.hpp"
+#include "job_board.hpp"
 #include "same_start.hpp"
 
 namespace gasm {
 namespace {
 
 constexpr auto kOrderlyEnd = std::chrono::seconds(10);
+
+/// Thousands of ranks take their time to find each other.
+constexpr double kStart_s = 300.0;
+
+double start_deadline_s() {
+  char const* const text = std::getenv("GASM_START_DEADLINE_S");
+  if (text == nullptr) return kStart_s;
+  char* end = nullptr;
+  double const given_s = std::strtod(text, &end);
+  if (end == text || *end != '\0' || !(given_s >= 0.0))
+    throw usage_error("GASM_START_DEADLINE_S is \"{}\" (want seconds; 0: none)",
+                      text);
+  return given_s;
+}
 
 /// The text of the exception that is being handled.
 std::string current_message() {
@@ -39,6 +58,7 @@ std::string current_message() {
 }
 
 [[noreturn]] void abort_with(std::string const& message) {
+  write_flight_file("abort");
   std::string const phase = failed_phase();
   log_line(LogVoice::rank, LogLevel::error,
            fmt::format("{} (host {}, pid {}, {}{}). Aborting all ranks.",
@@ -51,6 +71,7 @@ std::string current_message() {
 /// For threads: an exception that leaves one never reaches the guard. MPI may
 /// not be called there, so only this process ends; mpirun ends the others.
 [[noreturn]] void on_terminate() {
+  write_flight_file("uncaught exception");
   log_line(LogVoice::rank, LogLevel::error,
            fmt::format(
                "{} (host {}, pid {}, in a thread without a guard). "
@@ -90,6 +111,7 @@ class EndTimer {
 
 int end_in_order(MpiSession& session, std::string const& message,
                  ExitCode code) {
+  if (code != ExitCode::usage) write_flight_file("agreed error");
   log_line(LogVoice::root, LogLevel::error, message);
   flush_log();
   EndTimer const timer(
@@ -99,6 +121,24 @@ int end_in_order(MpiSession& session, std::string const& message,
       ExitCode::aborted);
   session.close();
   return static_cast<int>(code);
+}
+
+/// MPI, and who runs what: a rank that does not come is named, where the
+/// launcher says who there is.
+void start(std::optional<MpiSession>& session, int& argc, char**& argv) {
+  // MPI_Init may take words away.
+  std::vector<std::string> const words(argv + std::min(1, argc), argv + argc);
+  auto const launched = launched_rank();
+  std::optional<Watchdog> watchdog;
+  std::optional<Phase> phase;
+  if (launched && launched->num_ranks > 1) {
+    watchdog.emplace(WatchdogOptions{.rank = launched->rank,
+                                     .num_ranks = launched->num_ranks});
+    phase.emplace(*watchdog, "start", start_deadline_s());
+  }
+  session.emplace(argc, argv);
+  watch_fatal_signals();
+  require_same_start(session->world(), words);
 }
 
 /// The others come here as soon as they are done, which may be later.
@@ -117,12 +157,9 @@ int run_guarded(
     int argc, char** argv,
     std::function<ExitCode(Communicator const& world)> const& body) {
   std::set_terminate(on_terminate);
-  // MPI_Init may take words away.
-  std::vector<std::string> const words(argv + std::min(1, argc), argv + argc);
   std::optional<MpiSession> session;
   try {
-    session.emplace(argc, argv);
-    require_same_start(session->world(), words);
+    start(session, argc, argv);
     ExitCode const code = body(session->world());
     flush_log();
     close_when_done(*session);

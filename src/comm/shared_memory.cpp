@@ -59,7 +59,8 @@ SharedMemory::SharedMemory(Communicator const& node, std::size_t num_bytes) {
     return;
   }
   agree_call(node, [&] { check_free(num_bytes); });
-  CollectiveScope scope("shared_memory", num_bytes);
+  CollectiveScope scope("shared_memory",
+                        {.bytes = num_bytes, .is_uniform = false});
   window_ = std::make_unique<Window>();
   // All of it at one rank, so that it is one piece.
   auto const own_bytes = static_cast<MPI_Aint>(node.is_root() ? num_bytes : 0);

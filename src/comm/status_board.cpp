@@ -26,6 +26,12 @@ std::string clean(std::string_view text, std::size_t most, bool is_word) {
   return kept;
 }
 
+/// The end of a name says more than its beginning.
+std::string clean_end(std::string_view text, std::size_t most) {
+  return clean(text.substr(text.size() - std::min(text.size(), most)), most,
+               true);
+}
+
 std::optional<std::string_view> field(std::string_view row,
                                       std::string_view key) {
   auto const at = row.find(key);
@@ -56,18 +62,20 @@ StatusRow parse_row(std::string_view row) {
     return parsed;
   std::string_view const head = row.substr(0, texts);
   int rank = -1;
-  bool const complete = parse(head, "rank=", rank) &&
-                        parse(head, " pid=", parsed.pid) &&
-                        parse(head, " since=", parsed.since_unix_s) &&
-                        parse(head, " written=", parsed.written_unix_s) &&
-                        parse(head, " sequence=", parsed.sequence) &&
-                        parse(head, " inside=", inside) &&
-                        field(head, " host=") && field(head, " collective=");
+  bool const complete =
+      parse(head, "rank=", rank) && parse(head, " pid=", parsed.pid) &&
+      parse(head, " since=", parsed.since_unix_s) &&
+      parse(head, " written=", parsed.written_unix_s) &&
+      parse(head, " sequence=", parsed.sequence) &&
+      parse(head, " inside=", inside) &&
+      parse(head, " bucket=", parsed.bucket) && field(head, " host=") &&
+      field(head, " collective=") && field(head, " parameter=");
   if (!complete) return parsed;
   parsed.rank = rank;
   parsed.inside = inside != 0;
   parsed.host = *field(head, " host=");
   parsed.collective = *field(head, " collective=");
+  parsed.parameter = *field(head, " parameter=");
   std::string_view const tail = row.substr(texts + 7);
   auto const bar = tail.find(" | ");
   parsed.phase = trimmed(tail.substr(0, bar));
@@ -96,11 +104,11 @@ void StatusBoard::write(StatusRow const& row) {
 std::string format_status_row(StatusRow const& row) {
   std::string text = fmt::format(
       "rank={} host={} pid={} since={:.3f} written={:.3f} sequence={} "
-      "inside={} collective={} phase={} | {}",
+      "inside={} collective={} bucket={} parameter={} phase={} | {}",
       row.rank, clean(row.host, 32, true), row.pid, row.since_unix_s,
       row.written_unix_s, row.sequence, row.inside ? 1 : 0,
-      clean(row.collective, 20, true), clean(row.phase, 60, false),
-      clean(row.progress, 40, false));
+      clean(row.collective, 24, true), row.bucket, clean_end(row.parameter, 64),
+      clean(row.phase, 80, false), clean(row.progress, 40, false));
   text.resize(StatusBoard::row_bytes - 1, ' ');
   return text + '\n';
 }

@@ -21,8 +21,10 @@ std::array<struct sigaction, kSignals.size()> previous_actions;
 
 void on_signal(int number) {
   last_signal.store(number);
-  if (number == SIGINT && num_interrupts.fetch_add(1) == 1)
-    signal(SIGINT, SIG_DFL);
+  if (number != SIGINT || num_interrupts.fetch_add(1) == 0) return;
+  // Whoever asks twice does not want to wait for a checkpoint.
+  signal(SIGINT, SIG_DFL);
+  raise(SIGINT);
 }
 
 }  // namespace

@@ -86,6 +86,8 @@ struct TreeExchange::Impl {
   int gather_tag;
   int share_tag;
   TransitType transit;
+  ExchangeName name;
+  PostedCall call = {};
   TransitType transit_now = TransitType::fp32;  ///< of this round
   Stage stage = Stage::done;
   ExchangeTime time = {};
@@ -104,6 +106,7 @@ struct TreeExchange::Impl {
     return owned_values(out.size(), rank, comm.size());
   }
   void begin(std::span<float> values);
+  void note_call();
   void check(TreeSum const& posted, std::span<float> into) const;
   void lay_out();
   void receive(std::span<float> into, int from, int tag);
@@ -133,6 +136,14 @@ void TreeExchange::Impl::begin(std::span<float> values) {
     throw error("an exchange of {} values (at most {})", values.size(), most);
   out = values;
   time = {.posted_s = monotonic_s()};
+}
+
+void TreeExchange::Impl::note_call() {
+  bool const is_packed = transit_now == TransitType::bf16;
+  std::size_t const width = is_packed ? sizeof(std::uint16_t) : sizeof(float);
+  call.begin(name.kind,
+             {.bytes = out.size() * width, .type = is_packed ? "bf16" : "fp32"},
+             name.bucket);
 }
 
 void TreeExchange::Impl::check(TreeSum const& posted,
@@ -249,12 +260,13 @@ void TreeExchange::Impl::share() {
 }
 
 TreeExchange::TreeExchange(Communicator const& comm, int channel,
-                           TransitType transit)
+                           TransitType transit, ExchangeName name)
     : impl_(std::make_unique<Impl>(
           Impl{.comm = comm,
                .gather_tag = 2 * channel,
                .share_tag = 2 * channel + 1,
-               .transit = comm.size() > 1 ? transit : TransitType::fp32})) {
+               .transit = comm.size() > 1 ? transit : TransitType::fp32,
+               .name = name})) {
   if (channel < 0 || channel > kMaxChannel)
     throw error("channel {} (0 to {}). Try larger buckets", channel,
                 kMaxChannel);
@@ -270,6 +282,7 @@ void TreeExchange::post(TreeSum& sum, std::span<float> out, SumFor whom) {
   impl_->sum = &sum;
   impl_->whom = whom;
   impl_->transit_now = impl_->transit;
+  impl_->note_call();
   impl_->lay_out();
   impl_->gather();
   impl_->stage = Impl::Stage::gathering;
@@ -278,6 +291,7 @@ void TreeExchange::post(TreeSum& sum, std::span<float> out, SumFor whom) {
 void TreeExchange::post_share(std::span<float> values) {
   impl_->begin(values);
   impl_->transit_now = TransitType::fp32;
+  impl_->note_call();
   impl_->share();
   impl_->stage = Impl::Stage::sharing;
 }
@@ -294,6 +308,7 @@ bool TreeExchange::advance() {
     impl_->packer.unpack();
     impl_->stage = Impl::Stage::done;
     impl_->time.done_s = monotonic_s();
+    impl_->call.end();
   }
   return is_done();
 }
@@ -302,21 +317,29 @@ bool TreeExchange::is_done() const { return impl_->stage == Impl::Stage::done; }
 
 ExchangeTime TreeExchange::time() const { return impl_->time; }
 
+ExchangeName TreeExchange::name() const { return impl_->name; }
+
 void wait_for(std::span<TreeExchange> exchanges) {
   CollectiveScope scope("tree_exchange", 0);
   wait_asleep([&] {
-    bool are_done = true;
-    for (auto& exchange : exchanges) are_done = exchange.advance() && are_done;
-    return are_done;
+    TreeExchange const* missing = nullptr;
+    for (auto& exchange : exchanges)
+      if (!exchange.advance()) missing = &exchange;
+    note_bucket(missing == nullptr ? -1 : missing->name().bucket);
+    return missing == nullptr;
   });
 }
 
 void wait_for(std::span<TreeExchange> exchanges, std::size_t which) {
+  if (exchanges[which].is_done()) return;
+  WaitScope const scope(exchanges[which].name().kind);
+  note_bucket(exchanges[which].name().bucket);
   // A peer may wait for another one first, and needs this rank's part of it.
   wait_asleep([&] {
     for (auto& exchange : exchanges) exchange.advance();
     return exchanges[which].is_done();
   });
+  note_bucket(-1);
 }
 
 }  // namespace gasm

@@ -8,6 +8,8 @@
 
 #include "gasm/base/error.hpp"
 #include "gasm/base/log.hpp"
+#include "gasm/comm/collective_log.hpp"
+#include "gasm/comm/stage.hpp"
 
 namespace gasm {
 namespace {
@@ -52,6 +54,7 @@ DeviceGradientSum::DeviceGradientSum(
   options_.buckets.num_shares = static_cast<std::size_t>(world.size());
   for (auto const& info : parameters) {
     names_.push_back(info.name);
+    kept_names_.push_back(kept_text(info.name));
     parameters_.push_back(info.parameter);
   }
   auto const num_more = static_cast<std::size_t>(num_statistics_ + kNumCounts);
@@ -86,6 +89,7 @@ void DeviceGradientSum::begin_step(std::int64_t num_micro,
   num_left_ = even_leaf_range(num_micro, world_.rank(), world_.size()).count;
   num_samples_ = static_cast<double>(num_samples);
   num_launched_ = 0;
+  note_parameter(nullptr);
   num_waited_.assign(layout_.num_exchanges(), 1);  // nothing is full
   flat_.zero_();
 }
@@ -130,6 +134,7 @@ void DeviceGradientSum::expect_all_gradients() {
 }
 
 void DeviceGradientSum::on_ready(std::size_t parameter) {
+  note_parameter(kept_names_[parameter]);
   if (is_observing_) seen_.note(parameter);
   if (!is_ordered_ || is_ready_.empty()) return;
   auto const bucket = layout_.bucket_of[parameter];
@@ -170,7 +175,9 @@ void DeviceGradientSum::finish_step() {
 void DeviceGradientSum::launch(std::size_t i) {
   if (world_.size() == 1) return;
   side_.follow_compute();
+  note_bucket(i < layout_.buckets.size() ? static_cast<int>(i) : -1);
   side_.run([&] { exchange(i); });
+  note_bucket(-1);
 }
 
 void DeviceGradientSum::exchange(std::size_t i) {

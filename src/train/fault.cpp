@@ -25,11 +25,19 @@ bool is_wanted(std::string_view kind, int rank, std::string_view phase,
   return any_step == wanted || fmt::format("{}:{}", any_step, step) == wanted;
 }
 
+constexpr auto kSlowness = std::chrono::milliseconds(200);
+constexpr auto kTimeToBeSeen = std::chrono::milliseconds(2500);
+
+void loop_for_an_hour() {
+  auto const end = std::chrono::steady_clock::now() + std::chrono::hours(1);
+  while (std::chrono::steady_clock::now() < end) continue;
+}
+
 }  // namespace
 
 void fault_point(int rank, std::string_view phase, std::int64_t step) {
-  for (std::string_view const kind :
-       {"throw", "exit", "kill", "hang", "signal"}) {
+  for (std::string_view const kind : {"throw", "exit", "kill", "hang", "signal",
+                                      "loop", "stop", "crash", "slow"}) {
     if (!is_wanted(kind, rank, phase, step)) continue;
     if (kind == "throw")
       throw std::runtime_error("a fault asked for by a test");
@@ -37,7 +45,34 @@ void fault_point(int rank, std::string_view phase, std::int64_t step) {
     if (kind == "kill") std::raise(SIGKILL);
     if (kind == "signal") std::raise(SIGUSR1);
     if (kind == "hang") std::this_thread::sleep_for(std::chrono::hours(1));
+    if (kind == "loop") loop_for_an_hour();
+    if (kind == "crash") std::raise(SIGSEGV);
+    if (kind == "slow") std::this_thread::sleep_for(kSlowness);
+    if (kind == "stop") {
+      // The status board knows where a rank was a second ago.
+      std::this_thread::sleep_for(kTimeToBeSeen);
+      std::raise(SIGSTOP);
+    }
   }
+}
+
+void fault_call(Communicator const& world, std::string_view phase,
+                std::int64_t step) {
+  std::int64_t unasked = step;
+  if (is_wanted("extra", world.rank(), phase, step))
+    world.broadcast(unasked, world.rank());
+}
+
+bool is_call_skipped(int rank, std::string_view phase, std::int64_t step) {
+  return is_wanted("skip", rank, phase, step);
+}
+
+void fault_weights(torch::nn::Module& model, int rank, std::int64_t step) {
+  if (!is_wanted("flip", rank, "weights", step)) return;
+  torch::NoGradGuard const no_grad;
+  auto const last = model.parameters().back();
+  auto* const bytes = static_cast<unsigned char*>(last.data_ptr());
+  bytes[0] ^= 1U;
 }
 
 at::Tensor faulty_loss(at::Tensor const& loss, int rank, std::int64_t step) {

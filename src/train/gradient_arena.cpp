@@ -25,11 +25,15 @@ GradientArena::GradientArena(Communicator const& comm, GradientLayout layout,
   for (std::size_t i = 0; i < layout_.num_exchanges(); ++i) {
     sums_.emplace_back(1, layout_.exchange(i).size);
     bool const is_tail = i == layout_.buckets.size();
-    exchanges_.emplace_back(comm, static_cast<int>(i),
-                            is_tail ? TransitType::fp32 : transit);
+    exchanges_.emplace_back(
+        comm, static_cast<int>(i), is_tail ? TransitType::fp32 : transit,
+        is_tail ? ExchangeName{"exchange of counts"}
+                : ExchangeName{"exchange of gradients", static_cast<int>(i)});
   }
   for (std::size_t i = 0; i < layout_.buckets.size(); ++i)
-    shares_.emplace_back(comm, static_cast<int>(layout_.num_exchanges() + i));
+    shares_.emplace_back(
+        comm, static_cast<int>(layout_.num_exchanges() + i), TransitType::fp32,
+        ExchangeName{"share of parameters", static_cast<int>(i)});
 }
 
 at::Tensor GradientArena::leaf_of(std::size_t i, at::Tensor const& like) const {

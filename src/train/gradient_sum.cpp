@@ -12,7 +12,9 @@
 #include "gasm/base/clock.hpp"
 #include "gasm/base/log.hpp"
 #include "gasm/comm/agree.hpp"
+#include "gasm/comm/collective_log.hpp"
 #include "gasm/comm/odd_ranks.hpp"
+#include "gasm/comm/stage.hpp"
 
 namespace gasm {
 namespace {
@@ -55,6 +57,7 @@ GradientSum::GradientSum(Communicator const& world,
   require_equal_parameters(world_, parameters);
   for (auto const& info : parameters) {
     names_.push_back(info.name);
+    kept_names_.push_back(kept_text(info.name));
     parameters_.push_back(info.parameter);
   }
   use(lay_out_gradients(sizes(), {}, num_more(), options_.buckets),
@@ -93,6 +96,7 @@ void GradientSum::begin_step(std::int64_t num_micro, std::int64_t num_samples,
   num_samples_ = static_cast<double>(num_samples);
   loss_scale_ = loss_scale;
   backward_end_s_ = monotonic_s();
+  note_parameter(nullptr);
   arena_->begin_step(num_micro);
 }
 
@@ -128,9 +132,11 @@ void GradientSum::expect_all_gradients() {
 }
 
 void GradientSum::on_ready(std::size_t parameter) {
+  note_parameter(kept_names_[parameter]);
   if (is_observing_) seen_.note(parameter);
   if (!is_ordered_) return;
   auto const bucket = arena_->layout().bucket_of[parameter];
+  note_bucket(static_cast<int>(bucket));
   bool const is_ordered = bucket < arena_->layout().num_ordered;
   if (is_ready_[parameter] && is_ordered)
     throw error(

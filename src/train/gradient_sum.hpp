@@ -141,6 +141,7 @@ class GradientSum {
   Communicator world_;
   GradientSumOptions options_;
   std::vector<std::string> names_;
+  std::vector<char const*> kept_names_;  ///< for the watchdog's report
   std::vector<at::Tensor> parameters_;
   std::vector<BatchNorm*> norms_;
   std::int64_t num_statistics_ = 0;

@@ -76,6 +76,10 @@ Result<void> RunLog::write_step(StepReport const& report) {
     add("optimizer_ms", ms_a_step(phases.optimizer_s));
     add("exchange_hidden", phases.exchange.hidden());
   }
+  if (report.skew) {
+    add("rank_skew", report.skew->factor);
+    add("slowest_rank", report.skew->rank);
+  }
   if (report.mfu) add("mfu", *report.mfu);
   add("memory_mb", static_cast<double>(resident_bytes()) * 1e-6);
   return write_line(std::move(line));

@@ -17,6 +17,7 @@
 #include "gasm/record/run_folder.hpp"
 #include "gasm/record/tensorboard.hpp"
 #include "gradient_sum.hpp"
+#include "rank_skew.hpp"
 
 namespace gasm {
 
@@ -44,6 +45,7 @@ struct StepReport {
   std::optional<double> mfu = {};   ///< Utilisation::at
   double data_wait_fraction = 0.0;  ///< of the step's time, of this rank
   PhaseTimes phases;  ///< of no step where a GPU works behind the host
+  std::optional<Skew> skew = {};  ///< where ranks can be compared
 };
 
 /// What feeding the model took in one epoch, over all ranks.

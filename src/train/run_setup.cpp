@@ -120,7 +120,8 @@ OpenStore open_features(RunConfig const& config, std::string const& path,
 SampleSource open_samples(Communicator const& world, RunConfig const& config,
                           Watchdog& watchdog, std::string const& path,
                           SampleMode mode, TestViews views) {
-  Phase const phase(watchdog, "open " + path, config.train.watchdog_s);
+  Phase const phase(watchdog, "open " + path,
+                    deadline_s(config, config.watch.open_s));
   fault_point(world.rank(), "open");
   bool const is_features = config.data.source == DataSource::features;
   auto const recipe =
@@ -172,6 +173,17 @@ BatchPlan make_batch_plan(RunConfig const& config, std::int64_t num_samples) {
                          .window_blocks = config.data.stream.window}});
 }
 
+double deadline_s(RunConfig const& config,
+                  std::optional<double> const& of_phase) {
+  return of_phase.value_or(config.train.watchdog_s);
+}
+
+PrefetchOptions loader_options(RunConfig const& config, int rank) {
+  auto options = prefetch_options(config);
+  options.before_job = [rank] { fault_point(rank, "loader"); };
+  return options;
+}
+
 PrefetchOptions prefetch_options(RunConfig const& config) {
   return {.num_threads = config.data.threads, .depth = 2 + config.data.threads};
 }
@@ -192,7 +204,8 @@ std::shared_ptr<Recogniser> build_model(Communicator const& world,
                                         RunConfig const& config,
                                         Watchdog& watchdog, int num_classes,
                                         FirstWeights weights) {
-  Phase const phase(watchdog, "build model", config.train.watchdog_s);
+  Phase const phase(watchdog, "build model",
+                    deadline_s(config, config.watch.build_s));
   fault_point(world.rank(), "build");
   return agree_call(world, [&] {
     bool const is_features = config.data.source == DataSource::features;
@@ -307,6 +320,7 @@ std::string experiment_digest(RunConfig const& config) {
   neutral.eval = {};
   neutral.checkpoint = {};
   neutral.log = {};
+  neutral.watch = {};
   return digest(neutral);
 }
 

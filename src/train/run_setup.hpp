@@ -58,8 +58,15 @@ void close(TrainingData& data);
 /// The order in which a training sees its `num_samples` clips.
 BatchPlan make_batch_plan(RunConfig const& config, std::int64_t num_samples);
 
+/// How long a phase may take without progress: its own deadline (of
+/// config.watch), or that of all.
+double deadline_s(RunConfig const& config,
+                  std::optional<double> const& of_phase);
+
 /// How far the prefetcher of a training works ahead.
 PrefetchOptions prefetch_options(RunConfig const& config);
+/// The same, with the faults that tests ask for.
+PrefetchOptions loader_options(RunConfig const& config, int rank);
 
 /// Classes of the configuration, or of the data where it names none. An Error
 /// if the two contradict each other.

@@ -43,16 +43,30 @@ void require_same_data(Communicator const& world, SampleStore const& store) {
       odd->of_usual));
 }
 
+std::uint64_t weights_checksum(torch::nn::Module const& model) {
+  std::vector<std::uint64_t> hashes;
+  for (auto const& [name, tensor] : named_tensors(model))
+    hashes.push_back(hash_of(tensor));
+  return xxh64(std::as_bytes(std::span(hashes)));
+}
+
+std::optional<OddWeights> find_odd_weights(Communicator const& world,
+                                           torch::nn::Module const& model) {
+  auto const odd = find_odd_ranks(world, fingerprint(model));
+  if (!odd) return std::nullopt;
+  auto const line = first_difference(odd->of_odd, odd->of_usual).left;
+  return OddWeights{odd->who(), odd->usual, line.substr(0, line.find(' '))};
+}
+
 void require_same_weights(Communicator const& world,
                           torch::nn::Module const& model) {
   if (world.size() == 1) return;
-  auto const odd = find_odd_ranks(world, fingerprint(model));
+  auto const odd = find_odd_weights(world, model);
   if (!odd) return;
-  auto const line = first_difference(odd->of_odd, odd->of_usual).left;
   throw AgreedError(usage_error(
       "the weights of {} of {} are not those of rank {} ({} is the first that "
       "differs). Try the same weights and checkpoints on all hosts",
-      odd->who(), world.size(), odd->usual, line.substr(0, line.find(' '))));
+      odd->who, world.size(), odd->usual, odd->parameter));
 }
 
 std::string check_shares(RunConfig const& config, std::int64_t num_clips,

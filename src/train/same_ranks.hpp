@@ -4,6 +4,7 @@
 #include <torch/torch.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "gasm/comm/communicator.hpp"
@@ -22,6 +23,20 @@ void require_same_data(Communicator const& world, SampleStore const& store);
 /// differs. Collective.
 void require_same_weights(Communicator const& world,
                           torch::nn::Module const& model);
+
+/// A checksum of all its tensors. Not collective.
+std::uint64_t weights_checksum(torch::nn::Module const& model);
+
+/// Ranks whose model is not that of most.
+struct OddWeights {
+  std::string who;  ///< "rank 3"
+  int usual = 0;
+  std::string parameter;  ///< the first that differs
+};
+
+/// Compares tensor by tensor; nullopt: all ranks have the same. Collective.
+std::optional<OddWeights> find_odd_weights(Communicator const& world,
+                                           torch::nn::Module const& model);
 
 /// Refuses (usage_error) more ranks than a step can ever give work to: than
 /// its clips, or than parallel.virtual_ranks.

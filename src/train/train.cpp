@@ -33,6 +33,16 @@ namespace fs = std::filesystem;
 /// Of a job that was killed just now, the lock is given back in moments.
 constexpr double kLockPatience_s = 10.0;
 
+/// What an earlier job left would be taken for this one's.
+void remove_hang_files(fs::path const& logs) {
+  std::error_code ignored;
+  fs::remove(logs / "status-board", ignored);
+  fs::remove(logs / "status-board-report", ignored);
+  for (auto const& entry : fs::directory_iterator(logs, ignored))
+    if (entry.path().filename().string().starts_with("flight-rank-"))
+      fs::remove(entry.path(), ignored);
+}
+
 /// The run folder, this job's alone until `lock` goes (on rank 0).
 RunFolder make_run_folder(Communicator const& world, RunConfig const& config,
                           std::optional<FileLock>& lock) {
@@ -46,6 +56,7 @@ RunFolder make_run_folder(Communicator const& world, RunConfig const& config,
     lock =
         value_or_throw(FileLock::take(folder.root() / "lock", kLockPatience_s));
     folder.remove_leftovers();
+    remove_hang_files(folder.root() / "logs");
   });
   return folder;
 }
@@ -71,7 +82,8 @@ void load_weights(Communicator const& world, RunConfig const& config,
                   Watchdog& watchdog, std::string const& checkpoint,
                   SampleStore const& data, Recogniser& model) {
   auto const classes = classes_hash(data.classes());
-  Phase const phase(watchdog, "load checkpoint", config.train.watchdog_s);
+  Phase const phase(watchdog, "load checkpoint",
+                    deadline_s(config, config.watch.load_s));
   fault_point(world.rank(), "load");
   auto const restore = [&](Checkpoint found) {
     if (take_average(found))
@@ -202,7 +214,8 @@ EvalResult evaluate_run(Communicator const& world, RunConfig const& config,
                           autocast_of(config.train.precision, device.type()));
   auto const collective =
       world.size() > 1 ? make_mpi_collective(world) : make_self_collective();
-  Phase const phase(watchdog, "evaluate", config.train.watchdog_s);
+  Phase const phase(watchdog, "evaluate",
+                    deadline_s(config, config.watch.evaluate_s));
   fault_point(world.rank(), "evaluate");
   auto result = evaluate(
       world, *collective, *model, *source.loader, source.size(), num_classes,

@@ -42,7 +42,9 @@ TrainLoop::TrainLoop(TrainParts parts)
                 to_hex(parts_.data.val.store->data_hash()),
                 classes_hash(parts_.data.train.store->classes())},
       trace_(parts_.world, parts_.folder.root() / "trace.json",
-             parts_.config.log.trace_steps) {
+             parts_.config.log.trace_steps),
+      checks_(parts_.world, parts_.model, parts_.config.watch),
+      skew_(parts_.config.watch) {
   auto const& train = parts_.config.train;
   state_.loss_scale = first_loss_scale(train.precision == Precision::fp16);
   parts_.model.set_activations(activations_of(train));
@@ -56,7 +58,7 @@ double TrainLoop::epoch() const {
 
 std::optional<ResumePoint> TrainLoop::resume() {
   Phase const phase(parts_.watchdog, "load checkpoint",
-                    parts_.config.train.watchdog_s);
+                    deadline_s(parts_.config, parts_.config.watch.load_s));
   fault_point(parts_.world.rank(), "load");
   auto const mode = parts_.config.checkpoint.resume;
   std::int64_t num_there =
@@ -85,7 +87,8 @@ std::optional<ResumePoint> TrainLoop::resume() {
 
 TrainOutcome TrainLoop::run(RunLog& log) {
   auto const& config = parts_.config;
-  Phase const phase(parts_.watchdog, "train", config.train.watchdog_s);
+  Phase const phase(parts_.watchdog, "train",
+                    deadline_s(config, config.watch.step_s));
   double const start_s = monotonic_s();
   saved_s_ = pace_.since_s = loaded_.time_s = start_s;
   frozen_casts_.emplace(
@@ -95,7 +98,8 @@ TrainOutcome TrainLoop::run(RunLog& log) {
   if (has_steps_left()) reader.begin_step(state_.step);
   auto const batches = prefetch_batches(
       *parts_.data.train.loader, plan_, {state_.step, length_.total_steps},
-      parts_.world.rank(), parts_.world.size(), prefetch_options(config));
+      parts_.world.rank(), parts_.world.size(),
+      loader_options(config, parts_.world.rank()));
   parts_.model.train();
   // Started again with what ended it before: there is nothing to do.
   stop_agreed_ =
@@ -146,6 +150,8 @@ void TrainLoop::step_on_host(StepPlan const& plan,
   auto const sums = finish_exchange();
   agree_on_step(mine);
   {
+    PartScope const part(own_, StepPart::optimizer);
+    fault_point(parts_.world.rank(), "optimizer", plan.step);
     StepTrace::Span const span(trace_, "optimiser");
     double const begin_s = monotonic_s();
     update(sums, log);
@@ -163,10 +169,15 @@ void TrainLoop::run_micro_batches(StepPlan const& plan,
       rank_range(plan.num_micro, parts_.world.rank(), parts_.world.size());
   for (auto index = mine.begin; index < mine.end; ++index) {
     double const data_s = monotonic_s();
-    auto const batch = batches.next();
+    auto const batch = [&] {
+      PartScope const part(own_, StepPart::data);
+      fault_point(parts_.world.rank(), "data", state_.step);
+      return batches.next();
+    }();
     trace_.add("data", data_s, monotonic_s());
     GASM_ASSERT(batch && batch->step == plan.step && batch->index == index);
     num_loaded_ += static_cast<double>(batch->size());
+    own_.num_clips += static_cast<double>(batch->size());
     run_micro_batch(plan, *batch);
     parts_.watchdog.progress(fmt::format("train step {}, micro-batch {} of {}",
                                          plan.step + 1, index + 1,
@@ -179,9 +190,14 @@ void TrainLoop::run_micro_batch(StepPlan const& plan, MicroBatch const& batch) {
   torch::manual_seed(
       mix_key({parts_.config.run.seed, static_cast<std::uint64_t>(plan.step),
                static_cast<std::uint64_t>(batch.index)}));
-  if (device_) return device_->add(batch);
+  if (device_) {
+    PartScope const part(own_, StepPart::forward);
+    return device_->add(batch);
+  }
   double const begin_s = monotonic_s();
   auto const logits = [&] {
+    PartScope const part(own_, StepPart::forward);
+    fault_point(parts_.world.rank(), "forward", plan.step);
     BlockListenerGuard const listener(optimizer_->begin_forward());
     return forward_batch(parts_.model, batch, parts_.config.train.precision);
   }();
@@ -189,6 +205,8 @@ void TrainLoop::run_micro_batch(StepPlan const& plan, MicroBatch const& batch) {
       mixed_loss(logits, batch, parts_.config.optim.label_smoothing),
       parts_.world.rank(), plan.step);
   guard_.note_loss(batch.index, loss);
+  PartScope const part(own_, StepPart::backward);
+  fault_point(parts_.world.rank(), "backward", plan.step);
   backward_begin_s_ = monotonic_s();
   trace_.add("forward", begin_s, backward_begin_s_);
   sums_->add_micro_batch(loss, {.num_clips = batch.size(),
@@ -201,6 +219,8 @@ void TrainLoop::run_micro_batch(StepPlan const& plan, MicroBatch const& batch) {
 }
 
 StepSums TrainLoop::finish_exchange() {
+  Stage const stage("exchange");
+  fault_point(parts_.world.rank(), "exchange", state_.step);
   double const begin_s = monotonic_s();
   auto const sums = sums_->finish_step();
   double const end_s = monotonic_s();
@@ -214,17 +234,24 @@ StepSums TrainLoop::finish_exchange() {
 }
 
 void TrainLoop::agree_on_step(Result<void> const& mine) {
+  Stage const stage("agree");
   auto const& config = parts_.config;
   auto const minutes = config.checkpoint.every_minutes;
   bool const is_time = parts_.world.is_root() && minutes > 0 &&
                        monotonic_s() - saved_s_ > 60 * minutes;
   bool const is_end =
       config.train.stop_after && state_.step + 1 >= *config.train.stop_after;
-  std::array<float, 3> flags = {mine ? 0.0F : 1.0F,
-                                parts_.stop.requested() || is_end ? 1.0F : 0.0F,
-                                is_time ? 1.0F : 0.0F};
-  parts_.world.all_reduce_max(std::span<float>(flags));
+  fault_call(parts_.world, "exchange", state_.step);
+  fault_weights(parts_.model, parts_.world.rank(), state_.step);
+  std::array<double, 3 + RankChecks::num_values> flags = {
+      mine ? 0.0 : 1.0, parts_.stop.requested() || is_end ? 1.0 : 0.0,
+      is_time ? 1.0 : 0.0};
+  auto const checksums = std::span(flags).last<RankChecks::num_values>();
+  checks_.fill(checksums, state_.step);
+  if (!is_call_skipped(parts_.world.rank(), "exchange", state_.step))
+    parts_.world.all_reduce_max(std::span<double>(flags));
   if (flags[0] > 0) agree_ok(parts_.world, mine);
+  checks_.compare(checksums, state_.step);
   stop_agreed_ = flags[1] > 0;
   save_agreed_ = flags[2] > 0;
 }
@@ -328,62 +355,6 @@ bool TrainLoop::is_line_due() const {
          !has_steps_left() || stop_agreed_;
 }
 
-void TrainLoop::write_line(StepSums const& sums,
-                           MicroBatchPrefetcher const& batches, RunLog& log) {
-  Pace const now{.since_s = monotonic_s(),
-                 .wait_s = batches.stats().data_wait_s};
-  double const passed_s = now.since_s - pace_.since_s;
-  double const clips_per_s = static_cast<double>(pace_.num_clips) / passed_s;
-  auto const& utilisation = parts_.utilisation;
-  auto const logged = log.write_step(
-      {.step = state_.step,
-       .epoch = epoch(),
-       .loss = sums.loss,
-       .top1 = sums.top1,
-       .lr = lr_,
-       .grad_norm = grad_norm_,
-       .num_bad = sums.num_bad,
-       .num_skipped = state_.skipped.total,
-       .clips_per_s = clips_per_s,
-       .mfu = utilisation ? std::optional(utilisation->at(clips_per_s /
-                                                          parts_.world.size()))
-                          : std::nullopt,
-       .data_wait_fraction = (now.wait_s - pace_.wait_s) / passed_s,
-       .phases = phases_});
-  agree_ok(parts_.world, logged);
-  phases_ = {};
-  pace_ = now;
-}
-
-void TrainLoop::record_data(MicroBatchPrefetcher const& batches, RunLog& log) {
-  auto const stats = batches.stats();
-  LoadCounters const now{.time_s = monotonic_s() - paused_s_,
-                         .wait_s = stats.data_wait_s,
-                         .work_s = stats.work_s,
-                         .num_bytes = static_cast<double>(
-                             parts_.data.train.loader->num_bytes_read()),
-                         .num_clips = num_loaded_,
-                         .num_ready = static_cast<double>(stats.num_ready),
-                         .num_asked = static_cast<double>(stats.num_delivered)};
-  auto const& then = loaded_;
-  std::array sums = {
-      now.time_s - then.time_s,       now.wait_s - then.wait_s,
-      now.work_s - then.work_s,       now.num_bytes - then.num_bytes,
-      now.num_clips - then.num_clips, now.num_ready - then.num_ready,
-      now.num_asked - then.num_asked};
-  loaded_ = now;
-  parts_.world.all_reduce_sum(std::span<double>(sums));
-  auto const [time_s, wait_s, work_s, bytes, clips, ready, asked] = sums;
-  auto const rank_time_s = time_s / parts_.world.size();
-  agree_ok(parts_.world,
-           log.write_data({.step = state_.step,
-                           .epoch = epoch(),
-                           .read_gb_per_s = bytes * 1e-9 / rank_time_s,
-                           .load_ms = 1e3 * work_s / clips,
-                           .queue_depth = ready / asked,
-                           .data_wait_fraction = wait_s / time_s}));
-}
-
 bool TrainLoop::has_steps_left() const {
   return state_.step < length_.total_steps && !state_.ended_early;
 }
@@ -404,7 +375,8 @@ void TrainLoop::validate(RunLog& log) {
   auto const& config = parts_.config;
   EvalResult result;
   {
-    Phase const phase(parts_.watchdog, "evaluate", config.train.watchdog_s);
+    Phase const phase(parts_.watchdog, "evaluate",
+                      deadline_s(config, config.watch.evaluate_s));
     fault_point(parts_.world.rank(), "evaluate", state_.step);
     settle_parameters();
     AveragedModel const averaged(average_.get());
@@ -458,7 +430,7 @@ void TrainLoop::judge(double top1) {
 void TrainLoop::save(RunLog& log, std::optional<double> score) {
   auto const& config = parts_.config;
   Phase const phase(parts_.watchdog, "save checkpoint",
-                    config.train.watchdog_s);
+                    deadline_s(config, config.watch.save_s));
   fault_point(parts_.world.rank(), "save", state_.step);
   settle_parameters();
   FrozenCasts::Pause const pause(*frozen_casts_);

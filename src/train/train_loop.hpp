@@ -15,6 +15,8 @@
 #include "gradient_sum.hpp"
 #include "model_flops.hpp"
 #include "optimizer.hpp"
+#include "rank_checks.hpp"
+#include "rank_skew.hpp"
 #include "run_log.hpp"
 #include "run_setup.hpp"
 #include "step_guard.hpp"
@@ -100,6 +102,8 @@ class TrainLoop {
   bool is_line_due() const;
   void write_line(StepSums const& sums, MicroBatchPrefetcher const& batches,
                   RunLog& log);
+  /// A rank that is slow has an alert. Returns the slowest. Collective.
+  std::optional<Skew> look_at_skew(RunLog& log);
   /// At the end of an epoch, or of the run.
   void record_data(MicroBatchPrefetcher const& batches, RunLog& log);
   void validate(RunLog& log);
@@ -130,6 +134,9 @@ class TrainLoop {
   Pace pace_;
   PhaseTimes phases_;
   StepTrace trace_;
+  RankChecks checks_;
+  SkewWatch skew_;
+  OwnTimes own_;  ///< since the last line
   double backward_begin_s_ = 0.0;
   LoadCounters loaded_;      ///< at the last report
   double paused_s_ = 0.0;    ///< in validations and checkpoints

@@ -22,6 +22,7 @@ void TrainLoop::start_device() {
 
 DeviceScores TrainLoop::score(MicroBatch const& batch) {
   auto const& config = parts_.config;
+  fault_point(parts_.world.rank(), "forward", state_.step);
   auto const logits =
       forward_batch(parts_.model, batch, config.train.precision);
   return {faulty_loss(mixed_loss(logits, batch, config.optim.label_smoothing),
@@ -34,8 +35,14 @@ void TrainLoop::step_on_device(StepPlan const& plan,
   device_->begin_step(plan.step + 1, plan.num_micro, plan.num_samples());
   auto const mine = caught([&] { run_micro_batches(plan, batches); });
   if (!mine) device_->give_up_step();
-  device_->finish_exchange();
+  {
+    Stage const stage("exchange");
+    fault_point(parts_.world.rank(), "exchange", state_.step);
+    device_->finish_exchange();
+  }
   agree_on_step(mine);
+  PartScope const part(own_, StepPart::optimizer);
+  fault_point(parts_.world.rank(), "optimizer", plan.step);
   device_->update(learning_rate(parts_.config.optim, state_.step,
                                 length_.warmup_steps, length_.total_steps,
                                 length_.drop_steps));

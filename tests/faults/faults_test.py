@@ -125,32 +125,6 @@ class FailingRank(TrainCase):
         self.assertEqual(run.curve(), self.undisturbed.curve())
 
 
-class HangingRank(TrainCase):
-    settings = {"train.steps": 3}
-
-    def test_watchdog_names_phase_and_rank(self):
-        for fault in ("hang:1:open", "hang:0:build", "hang:1:load", "hang:1:train:1",
-                      "hang:0:train:1", "hang:1:evaluate", "hang:1:save"):
-            with self.subTest(fault):
-                _, rank, phase, *_ = fault.split(":")
-                _, out = self.train("hang-" + fault.replace(":", "-"), {"train.watchdog_s": 3},
-                                    code=75, fault=fault, within_s=20)
-                self.assertRegex(out, rf'no progress for \d+\.\d s .* phase "[^"]*{PHASES[phase]}')
-                self.assertRegex(out, rf"fewest collectives \(.*\): rank {rank}\n")
-
-    def test_evaluation_alone(self):
-        """Without a status board a rank can name itself only."""
-        for fault, phase in (("hang:1:load", "load checkpoint"), ("hang:0:evaluate", "evaluate")):
-            with self.subTest(fault):
-                job = gasm_cli.Job(["eval", "--config", self.undisturbed.path / "config.yaml",
-                                    "--set", "train.watchdog_s=3"], 2,
-                                   {"GASM_TEST_FAULT": fault})
-                code, out, seconds = job.wait(30)
-                self.assertEqual(code, 75, out)
-                self.assertLess(seconds, 20)
-                self.assertRegex(out, rf'no progress for \d+\.\d s .* phase "{phase}"')
-
-
 class Signals(TrainCase):
     def stop_midway(self, name, ranks, send):
         job = self.start(name, ranks=ranks)

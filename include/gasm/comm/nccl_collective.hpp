@@ -17,6 +17,9 @@ struct NcclOptions {
   void* stream = nullptr;
   /// How long the start, or a wait(), may take.
   double deadline_s = 600.0;
+  /// How often a thread asks NCCL whether it has failed, while the caller does
+  /// something else, perhaps waiting for the device; 0: never.
+  double poll_s = 0.5;
 };
 
 /// Over NCCL, among the ranks of `comm`; CUDA memory of this rank's device.
@@ -26,8 +29,11 @@ struct NcclOptions {
 /// for what follows in that stream, and for the host after wait(). The first
 /// 100 calls are compared over all ranks as Collective says, by a small
 /// message over MPI that all ranks wait for; later ones are trusted.
-/// A failure, or a deadline that passes, aborts the communicator and throws
-/// Error; every later call throws, too. reduce() is refused: the fixed tree
+/// A failure, or a deadline that passes, aborts the communicator, so that the
+/// device does not wait for ranks that are gone, and throws Error; every later
+/// call throws, too, and says why. A failure that comes while nobody calls is
+/// found by a thread that polls for it, and a watchdog that ends the process
+/// aborts first. reduce() is refused: the fixed tree
 /// works on host memory.
 ///
 /// Throws the same AgreedError on all ranks where NCCL cannot be used: not in

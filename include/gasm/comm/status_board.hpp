@@ -19,17 +19,19 @@ struct StatusRow {
   std::uint64_t sequence = 0;  ///< of its last collective
   bool inside = false;         ///< was it inside that
   std::string collective;
+  int bucket = -1;        ///< of gradients; -1: none
+  std::string parameter;  ///< whose gradient was complete last
   std::string phase;
   std::string progress;
 };
 
-/// A small text file with one row of 256 bytes a rank, by which every rank
+/// A small text file with one row of 384 bytes a rank, by which every rank
 /// can see where the others are when MPI no longer answers; a person reads it
 /// with cat. Each rank writes its own row in place, so there is nothing to
 /// lock. Advisory: a failing write is dropped.
 class StatusBoard {
  public:
-  static constexpr std::size_t row_bytes = 256;
+  static constexpr std::size_t row_bytes = 384;
 
   /// No file; write() does nothing.
   StatusBoard() = default;
@@ -45,7 +47,7 @@ class StatusBoard {
   int fd_ = -1;
 };
 
-/// One row as its 256 bytes, ending in a newline; long texts are cut.
+/// One row as its 384 bytes, ending in a newline; long texts are cut.
 std::string format_status_row(StatusRow const& row);
 
 /// All rows, by rank; unreadable ones have rank -1. Empty if there is no file.

@@ -8,7 +8,7 @@ namespace gasm {
 ///
 /// The flag is this rank's only: ranks agree on it (all_reduce_max) at a step
 /// border, since signals reach them at different times or not all of them.
-/// A second SIGINT restores SIGINT's default action, so a third one kills.
+/// A second SIGINT ends the process at once, by that signal (a shell says 130).
 ///
 /// What arrives here under mpirun (Open MPI 4.1.4, tried):
 /// - Each rank is in a process group of its own, so Ctrl-C in the terminal

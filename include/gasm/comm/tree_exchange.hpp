@@ -44,6 +44,12 @@ enum class TransitType {
   bf16
 };
 
+/// What the flight recorder calls an exchange.
+struct ExchangeName {
+  char const* kind = "tree_exchange";  ///< a literal
+  int bucket = -1;
+};
+
 /// When an exchange was under way, by monotonic_s(). It may have ended before
 /// it was seen to.
 struct ExchangeTime {
@@ -68,7 +74,7 @@ class TreeExchange {
   /// `comm` must outlive it, and carry no other messages. `transit`: the same
   /// on all ranks; one rank sends nothing, and rounds nothing.
   TreeExchange(Communicator const& comm, int channel,
-               TransitType transit = TransitType::fp32);
+               TransitType transit = TransitType::fp32, ExchangeName name = {});
   ~TreeExchange();
   TreeExchange(TreeExchange&&) noexcept;
   TreeExchange& operator=(TreeExchange&&) noexcept;
@@ -87,6 +93,7 @@ class TreeExchange {
   bool is_done() const;
   /// Of the last round.
   ExchangeTime time() const;
+  ExchangeName name() const;
 
  private:
   struct Impl;

@@ -12,7 +12,9 @@ struct WatchdogOptions {
   int rank = 0;
   int num_ranks = 1;
   /// The status board (status_board.hpp), the same for all ranks: a file in
-  /// the run folder. Empty: no board, the report names this rank only.
+  /// the run folder, beside which ranks leave what their flight recorders
+  /// hold (flight_file.hpp). Empty: one in a folder of the launcher's, for
+  /// the ranks of this host; if there is none, a rank names itself only.
   std::filesystem::path board_path = {};
   /// Multiplies every deadline (slow machines, debuggers); 0: no deadlines.
   double deadline_scale = 1.0;
@@ -21,10 +23,12 @@ struct WatchdogOptions {
 /// Ends a process that waits for ranks that do not come.
 ///
 /// Work is cut into phases (Phase below) with deadlines. When one passes, a
-/// background thread prints the phase, rank, host and last collective, and
-/// from the board every rank's phase, the one longest without progress first;
-/// then it ends the process with ExitCode::watchdog, which makes mpirun end
-/// the others. The thread uses no MPI.
+/// background thread asks all ranks, by the board, to write where they are
+/// and what they called; the first rank to do so prints one report, which
+/// names the rank that does not go on, its host, phase, last collective,
+/// bucket and parameter, and what the others wait for. It is kept beside the
+/// board as NAME-report. Then the process ends with ExitCode::watchdog, which
+/// makes mpirun end the others. The thread uses no MPI.
 ///
 /// Not collective. Phases are entered and left by one thread; progress() may
 /// come from any.

@@ -12,6 +12,7 @@
 #include "gasm/config/optim_config.hpp"
 #include "gasm/config/parallel_config.hpp"
 #include "gasm/config/train_config.hpp"
+#include "gasm/config/watch_config.hpp"
 
 namespace gasm {
 
@@ -59,6 +60,7 @@ struct RunConfig {
   ParallelConfig parallel;
   CheckpointConfig checkpoint;
   LogConfig log;
+  WatchConfig watch;
 
   template <class Visitor, class Self>
   static void visit(Visitor& v, Self& self) {
@@ -71,6 +73,7 @@ struct RunConfig {
     v.section("parallel", self.parallel, "How ranks work together.");
     v.section("checkpoint", self.checkpoint, "When to save, what to keep.");
     v.section("log", self.log, "What is reported.");
+    v.section("watch", self.watch, "Ranks that hang, differ or are slow.");
   }
 };
 

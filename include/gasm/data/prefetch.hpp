@@ -21,6 +21,8 @@ namespace gasm {
 struct PrefetchOptions {
   std::int64_t num_threads = 1;
   std::int64_t depth = 4;  ///< most results made or being made, undelivered
+  /// Called on a thread before each of its jobs; none: nothing is.
+  std::function<void()> before_job = {};
 };
 
 struct PrefetchStats {
@@ -146,6 +148,7 @@ class Prefetcher {
     double const start_s = monotonic_s();
     if (job) {
       try {
+        if (options_.before_job) options_.before_job();
         result.value = worker(*job, stop_.get_token());
       } catch (...) {
         result.error = std::current_exception();

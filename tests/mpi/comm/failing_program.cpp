@@ -50,7 +50,7 @@ ExitCode fail(std::string const& how, std::string const& argument,
   WatchdogOptions options;
   options.rank = world.rank();
   options.num_ranks = world.size();
-  if (how == "hang") options.board_path = argument;
+  if (argument.find('/') != std::string::npos) options.board_path = argument;
   Watchdog watchdog(options);
   bool const is_culprit = world.rank() == 1 || world.size() == 1;
   Phase phase(watchdog, "first phase", 30);
@@ -68,8 +68,25 @@ ExitCode fail(std::string const& how, std::string const& argument,
     std::thread([] { throw std::runtime_error("lost in a thread"); }).join();
   if (how == "exit" && is_culprit) std::exit(0);
   if (how == "killed" && is_culprit) raise(SIGKILL);
+  if (how == "crash" && is_culprit) raise(SIGSEGV);
   if (how == "codes") return ExitCode::requeue;
   if (how == "stop") return stop_on_signal(world, std::stod(argument));
+  if (how == "stopped" || how == "other-call") {
+    Phase inner(watchdog, "exchange", 2);
+    for (int step = 0; step < 20; ++step) {
+      world.all_reduce_sum(1.0);
+      if (how == "stopped" && is_culprit && step == 19) {
+        sleep_s(1.5);  // the board knows where it was a second ago
+        raise(SIGSTOP);
+      }
+      // One rank leaves out a sum, and comes to the broadcast too early.
+      if (how == "stopped" || !is_culprit || step < 19)
+        world.all_reduce_sum(std::int64_t{2});
+      std::int64_t value = 3;
+      world.broadcast(value, 0);
+    }
+    world.barrier();
+  }
   if (how == "hang") {
     Phase inner(watchdog, is_culprit ? "load weights" : "wait for weights",
                 is_culprit ? 60 : 1.5);

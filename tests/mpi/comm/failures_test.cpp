@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "gasm/base/clock.hpp"
+#include "gasm/comm/flight_file.hpp"
 #include "support/temp_folder.hpp"
 
 namespace gasm {
@@ -27,15 +28,11 @@ struct Ending {
   std::string text;
 };
 
-/// Runs a job; `on_ready(pid of mpirun)` is called when it prints "ready".
+/// `on_ready(pid of mpirun)` is called when the job prints "ready".
 template <class OnReady>
-Ending run_job(int num_ranks, std::string const& arguments,
-               std::string const& mpirun_options, OnReady on_ready) {
+Ending run_command(std::string const& job, OnReady on_ready) {
   double const begin_s = monotonic_s();
-  std::string const command = "echo $$; exec " GASM_MPIRUN " --oversubscribe " +
-                              mpirun_options + " -n " +
-                              std::to_string(num_ranks) + " " GASM_PROGRAM " " +
-                              arguments + " 2>&1";
+  std::string const command = "echo $$; exec " + job + " 2>&1";
   Ending ending;
   FILE* const pipe = popen(command.c_str(), "r");
   std::array<char, 4096> line{};
@@ -54,6 +51,19 @@ Ending run_job(int num_ranks, std::string const& arguments,
       WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   ending.duration_s = monotonic_s() - begin_s;
   return ending;
+}
+
+Ending run_command(std::string const& job) {
+  return run_command("env " + job, [](int) {});
+}
+
+template <class OnReady>
+Ending run_job(int num_ranks, std::string const& arguments,
+               std::string const& mpirun_options, OnReady on_ready) {
+  return run_command(GASM_MPIRUN " --oversubscribe " + mpirun_options + " -n " +
+                         std::to_string(num_ranks) + " " GASM_PROGRAM " " +
+                         arguments,
+                     on_ready);
 }
 
 Ending run_job(int num_ranks, std::string const& arguments) {
@@ -125,7 +135,78 @@ TEST(Failures, AHangingRankIsNamedByTheOthers) {
   EXPECT_THAT(ending.text,
               testing::ContainsRegex("\\]   rank 1: [0-9.]+ s in phase \"first "
                                      "phase > load weights\""));
-  EXPECT_LT(ending.duration_s, 12);
+  EXPECT_THAT(ending.text,
+              testing::ContainsRegex("culprit: rank 1 \\(did not come"));
+  EXPECT_EQ(count(ending.text, "culprit: "), 1) << ending.text;
+  EXPECT_LT(ending.duration_s, 20);
+}
+
+TEST(Failures, AStoppedRankIsNamedWithoutARunFolder) {
+  auto const ending = run_job(3, "stopped");
+  EXPECT_EQ(ending.code, 75) << ending.text;
+  EXPECT_EQ(count(ending.text, "culprit: "), 1) << ending.text;
+  EXPECT_THAT(ending.text, AllOf(HasSubstr("culprit: rank 1 (does not answer)"),
+                                 testing::ContainsRegex(
+                                     "rank 1 on host [^ ]+, pid [0-9]+ "
+                                     "\\(stopped by a signal\\): [0-9.]+ s in "
+                                     "phase \"first phase > exchange\"")));
+  EXPECT_LT(ending.duration_s, 45);
+}
+
+TEST(Failures, ARankThatLeavesOutACollectiveIsNamed) {
+  TempFolder folder;
+  auto const ending = run_job(3, "other-call " + (folder / "status").string());
+  EXPECT_EQ(ending.code, 75) << ending.text;
+  EXPECT_EQ(count(ending.text, "culprit: "), 1) << ending.text;
+  EXPECT_THAT(ending.text,
+              HasSubstr("culprit: rank 1 (calls broadcast of 8 bytes (bytes) "
+                        "as collective "));
+  EXPECT_THAT(ending.text,
+              HasSubstr("where rank 0 calls all_reduce of 8 bytes (int64))"));
+  for (int rank = 0; rank < 3; ++rank) {
+    auto const flight = read_flight_file(flight_path(folder.path(), rank));
+    ASSERT_TRUE(flight) << rank;
+    EXPECT_EQ(flight->rank, rank);
+    EXPECT_THAT(flight->reason, HasSubstr("watchdog"));
+    EXPECT_GT(flight->calls.size(), 57u);
+    EXPECT_EQ(flight->phase, "first phase > exchange");
+  }
+}
+
+TEST(Failures, ACrashNamesItsPhaseAndLeavesItsCalls) {
+  TempFolder folder;
+  auto const ending = run_job(2, "crash " + (folder / "status").string());
+  EXPECT_EQ(ending.code, 128 + SIGSEGV) << ending.text;
+  EXPECT_THAT(ending.text,
+              HasSubstr("error: SIGSEGV in phase \"first phase\""));
+  auto const flight = read_flight_file(flight_path(folder.path(), 1));
+  ASSERT_TRUE(flight);
+  EXPECT_EQ(flight->reason, "SIGSEGV");
+  EXPECT_EQ(flight->calls.back().kind, "barrier");
+}
+
+TEST(Failures, AFailureLeavesTheCallsOfItsRank) {
+  TempFolder folder;
+  run_job(2, "exception " + (folder / "status").string());
+  EXPECT_EQ(read_flight_file(flight_path(folder.path(), 1))->reason, "abort");
+  run_job(2, "agreed " + (folder / "status").string());
+  for (int rank = 0; rank < 2; ++rank)
+    EXPECT_EQ(read_flight_file(flight_path(folder.path(), rank))->reason,
+              "agreed error");
+}
+
+TEST(Failures, ARankThatNeverStartsIsNamed) {
+  // Its program is a shell that sleeps.
+  double const begin_s = monotonic_s();
+  auto const ending = run_command("GASM_START_DEADLINE_S=2 " GASM_MPIRUN
+                                  " --oversubscribe -n 2 " GASM_PROGRAM
+                                  " none : -n 1 sleep 60");
+  EXPECT_EQ(ending.code, 75) << ending.text;
+  EXPECT_EQ(count(ending.text, "culprit: "), 1) << ending.text;
+  EXPECT_THAT(ending.text,
+              AllOf(HasSubstr("culprit: rank 2 (said nothing since the start)"),
+                    HasSubstr("phase \"start\"")));
+  EXPECT_LT(monotonic_s() - begin_s, 40);
 }
 
 TEST(Failures, OneRankEndsInOrderWithTheErrorsOwnCode) {

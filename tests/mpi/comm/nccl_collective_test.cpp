@@ -5,11 +5,14 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cmath>
 #include <cstdlib>
+#include <thread>
 
 #include "fake_nccl.hpp"
 #include "gasm/comm/agree.hpp"
+#include "hang_actions.hpp"
 #include "support/mpi_main.hpp"
 #include "support/typed_numbers.hpp"
 
@@ -73,8 +76,11 @@ void expect_error(std::string const& part, Body body) {
   }
 }
 
-std::unique_ptr<Collective> make(NcclApi const& api, double deadline_s = 10.0) {
-  return make_nccl_collective(test_world(), {.deadline_s = deadline_s}, api);
+/// Without a thread that polls: tests look at every call.
+std::unique_ptr<Collective> make(NcclApi const& api, double deadline_s = 10.0,
+                                 double poll_s = 0.0) {
+  return make_nccl_collective(
+      test_world(), {.deadline_s = deadline_s, .poll_s = poll_s}, api);
 }
 
 TEST(NcclStart, SharesRootsIdAndTakesDevicesInTurn) {
@@ -234,6 +240,34 @@ TEST(NcclFailure, IsFoundWhileTheStreamRuns) {
   fake().stream_state = cudaErrorLaunchFailure;
   expect_error("CUDA failed in the stream", [&] { collective->wait(); });
   EXPECT_EQ(fake().num_aborts, 1);
+}
+
+TEST(NcclFailure, IsPolledForWhileNobodyCalls) {
+  auto const collective = make(fake_api(), 10.0, 0.02);
+  TypedNumbers numbers(DataType::fp32, 4);
+  collective->all_reduce(on_device(numbers));
+  fake().async_error = ncclRemoteError;
+  for (int i = 0; i < 500 && fake().num_aborts == 0; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  EXPECT_EQ(fake().num_aborts, 1);
+  test_world().barrier();
+  expect_error("is closed (NCCL failed (remote error))",
+               [&] { collective->wait(); });
+  EXPECT_EQ(fake().num_aborts, 1);
+  collective->close();
+  EXPECT_EQ(fake().num_destroyed, 0);
+}
+
+TEST(NcclFailure, AWatchdogAbortsFirst) {
+  auto const first = make(fake_api());
+  run_hang_actions(10.0);
+  EXPECT_EQ(fake().num_aborts, 1);
+  expect_error("is closed (a watchdog ended this process)",
+               [&] { first->wait(); });
+  first->close();
+  make(fake_api())->close();
+  run_hang_actions(10.0);
+  EXPECT_EQ(fake().num_aborts, 0);
 }
 
 TEST(MakeCollective, RefusesMixedDevices) {

@@ -19,6 +19,8 @@ StatusRow example_row() {
           .sequence = 99,
           .inside = true,
           .collective = "all_reduce",
+          .bucket = 4,
+          .parameter = "head.weight",
           .phase = "train > save checkpoint",
           .progress = "train step 120"};
 }
@@ -39,13 +41,19 @@ TEST(StatusBoard, RowsComeBackAsWritten) {
   EXPECT_EQ(row.sequence, 99u);
   EXPECT_TRUE(row.inside);
   EXPECT_EQ(row.collective, "all_reduce");
+  EXPECT_EQ(row.bucket, 4);
+  EXPECT_EQ(row.parameter, "head.weight");
   EXPECT_EQ(row.phase, "train > save checkpoint");
   EXPECT_EQ(row.progress, "train step 120");
 }
 
-TEST(StatusBoard, EveryRowHas256BytesWhateverItHolds) {
+TEST(StatusBoard, EveryRowHas384BytesWhateverItHolds) {
   StatusRow row = example_row();
   row.host = std::string(1000, 'h') + " x";
+  row.rank = 100000;
+  row.pid = 4194304;
+  row.sequence = UINT64_MAX;
+  row.collective = row.parameter = std::string(1000, 'c');
   row.phase = std::string(1000, '|') + "\n";
   row.progress = std::string(1000, '\n');
   std::string const text = format_status_row(row);

@@ -6,13 +6,17 @@
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <optional>
 #include <thread>
 
 #include "gasm/base/clock.hpp"
 #include "gasm/base/error.hpp"
 #include "gasm/comm/collective_log.hpp"
+#include "gasm/comm/flight_file.hpp"
 #include "gasm/comm/run_guarded.hpp"
+#include "gasm/comm/stage.hpp"
 #include "gasm/comm/status_board.hpp"
 #include "support/temp_folder.hpp"
 
@@ -141,6 +145,8 @@ TEST_F(WatchdogDeathTest, NamesTheSilentRankFirst) {
                .sequence = 0,
                .inside = false,
                .collective = "none",
+               .bucket = -1,
+               .parameter = "",
                .phase = "read index",
                .progress = ""});
   EXPECT_EXIT(
@@ -151,6 +157,51 @@ TEST_F(WatchdogDeathTest, NamesTheSilentRankFirst) {
       },
       testing::ExitedWithCode(75),
       "rank 2: said nothing\n.*rank 1: 60.*\"read index\".*\n.*rank 0: ");
+}
+
+// As above; the parent is a rank that answers, and has no watchdog itself.
+TEST_F(WatchdogDeathTest, ReportsOnceForAllRanksOfABoard) {
+  std::optional<TempFolder> folder;
+  if (std::getenv("GASM_TEST_BOARD2") == nullptr) {
+    folder.emplace();
+    setenv("GASM_TEST_BOARD2", (*folder / "status").c_str(), 1);
+  }
+  std::filesystem::path const path = std::getenv("GASM_TEST_BOARD2");
+  EXPECT_EXIT(
+      {
+        Watchdog behind({.rank = 1, .num_ranks = 2, .board_path = path});
+        Phase load(behind, "load weights", 0);
+        Watchdog watchdog({.rank = 0, .num_ranks = 2, .board_path = path});
+        Phase phase(watchdog, "wait for weights", 0.2);
+        CollectiveScope scope("broadcast", 8);
+        sleep_s(20);
+      },
+      testing::ExitedWithCode(75), "no progress for");
+  std::ifstream report(path.string() + "-report");
+  std::string const text{std::istreambuf_iterator<char>(report), {}};
+  EXPECT_NE(text.find("phase \"wait for weights\""), std::string::npos) << text;
+  EXPECT_NE(text.find("no culprit stands out (all ranks are inside the same "
+                      "collective)"),
+            std::string::npos)
+      << text;
+  auto const flight = read_flight_file(flight_path(path.parent_path(), 0));
+  ASSERT_TRUE(flight);
+  EXPECT_EQ(flight->reason, "watchdog");
+  EXPECT_EQ(flight->calls.back().kind, "broadcast");
+}
+
+TEST(Stage, IsNamedInsideThePhase) {
+  TempFolder folder;
+  Watchdog watchdog({.board_path = folder / "status"});
+  Phase phase(watchdog, "train", 10);
+  Stage const outer("forward");
+  { Stage const inner("exchange"); }
+  auto const phase_there = [&] {
+    return read_status_board(folder / "status").at(0).phase;
+  };
+  EXPECT_EQ(phase_there(), "train");
+  for (int i = 0; i < 100 && phase_there() == "train"; ++i) sleep_s(0.1);
+  EXPECT_EQ(phase_there(), "train > forward");
 }
 
 TEST(FailedPhase, IsNamedByTheGuard) {
