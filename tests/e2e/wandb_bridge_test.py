@@ -14,7 +14,8 @@ import unittest
 BRIDGE = pathlib.Path(__file__).resolve().parents[2] / "tools/wandb_bridge"
 
 # What W&B does that matters here: items have numbers, one number is one item, the service
-# knows how many it has (online), a run that is offline knows nothing of earlier ones.
+# knows how many it has (online). Offline, each start has a folder of its own, and knows
+# nothing of earlier ones, which a kill may have left empty.
 STUB = '''
 import json, os
 SERVICE = os.environ["STUB_SERVICE"]
@@ -54,6 +55,8 @@ class Run:
 
 def init(**what):
     tell(init=what)
+    if what["mode"] == "offline":
+        os.makedirs(os.path.join(what["dir"], "wandb", f"offline-run-{os.getpid()}-{what['id']}"))
     return Run(what["id"], what["mode"])
 '''
 
@@ -82,6 +85,13 @@ class BridgeCase(unittest.TestCase):
         (self.run_folder / "new").write_text(text)
         os.replace(self.run_folder / "new", self.run_folder / "manifest.json")
 
+    def forget(self):
+        """As before the first bridge."""
+        self.service.unlink(missing_ok=True)
+        shutil.rmtree(self.run_folder / "wandb", ignore_errors=True)
+        for path in self.run_folder.glob("wandb*"):
+            path.unlink()
+
     def write(self, text, name="metrics.jsonl", mode="w"):
         with (self.run_folder / name).open(mode) as file:
             file.write(text)
@@ -100,14 +110,19 @@ class BridgeCase(unittest.TestCase):
         self.assertEqual(process.returncode, code, out)
         return out
 
-    def told(self, what):
+    def told(self, what=None):
         lines = self.service.read_text().splitlines() if self.service.exists() else []
-        return [json.loads(line) for line in lines if what in json.loads(line)]
+        found = map(json.loads, lines)
+        return [line for line in found if what is None or what in line]
 
     def items(self):
         """(number, split, step), one for each number, as W&B would show them."""
         found = {}
-        for item in self.told("n"):
+        told = self.told()
+        if told and any(item.get("init", {}).get("mode") == "offline" for item in told):
+            last = max(i for i, item in enumerate(told) if "init" in item)
+            told = told[last:]
+        for item in (item for item in told if "n" in item):
             split = next(key for key in item["values"] if "/" in key).partition("/")[0]
             now = (split, item["values"]["step"])
             self.assertEqual(found.setdefault(item["n"], now), now, "a number used twice")
@@ -147,9 +162,7 @@ class WholeRun(BridgeCase):
     def test_a_second_time_sends_what_is_new_to_the_same_run(self):
         for mode in ("online", "offline"):
             with self.subTest(mode):
-                self.service.unlink(missing_ok=True)
-                for path in self.run_folder.glob("wandb*"):
-                    path.unlink()
+                self.forget()
                 self.write(line_of(1) + line_of(2))
                 self.bridge("--mode", mode)
                 self.write(line_of(3), mode="a")
@@ -246,9 +259,7 @@ class OwnDeath(BridgeCase):
             for when in ("before", "after"):
                 for at in range(5):
                     with self.subTest(mode=mode, when=when, at=at):
-                        self.service.unlink(missing_ok=True)
-                        for path in self.run_folder.glob("wandb*"):
-                            path.unlink()
+                        self.forget()
                         self.bridge("--mode", mode, die=f"{at} {when}", code=9)
                         self.bridge("--mode", mode)
                         self.assert_steps(range(1, 6))
@@ -261,12 +272,21 @@ class OwnDeath(BridgeCase):
         self.bridge()
         self.assert_steps(range(1, 6))
 
+    def test_offline_there_is_one_whole_folder(self):
+        self.write("".join(map(line_of, range(1, 6))))
+        self.write('{"t": 1, "step": 2, "kind": "k", "text": "t"}\n', "alerts.jsonl")
+        for num_starts in (1, 2, 3):
+            self.bridge("--mode", "offline")
+            self.assertEqual(len(list(self.run_folder.glob("wandb/offline-run-*"))), 1)
+            self.assertEqual(len(self.told("alert")), num_starts)  # each folder has it
+
     def test_in_the_middle_of_its_own_note(self):
         self.write("".join(map(line_of, range(1, 6))))
         self.bridge(die="3 after", code=9)
         journal = self.run_folder / "wandb.sent.jsonl"
         journal.write_bytes(journal.read_bytes()[:-5])
-        self.bridge("--mode", "offline")
+        self.service.write_text("".join(self.service.read_text().splitlines(True)[:-1]))
+        self.bridge()
         self.assert_steps(range(1, 6))
 
     def test_a_signal_ends_it_in_order(self):
