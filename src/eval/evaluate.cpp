@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "eval_details.hpp"
 #include "gasm/comm/agree.hpp"
 #include "gasm/data/step_plan.hpp"
 #include "gasm/eval/forward_batch.hpp"
@@ -131,6 +132,7 @@ EvalResult evaluate(Communicator const& comm, Collective& collective,
                         .order = SampleOrder::sequential});
   auto const num_leaves = plan.at(0).num_micro;
   auto const mine = rank_range(num_leaves, comm.rank(), comm.size());
+  EvalDetails details(options, num_classes, num_leaves);
   Tally total(num_classes);
   TreeSum sum(num_leaves, total.values().size());
   sum.reset(mine.begin, mine.size());
@@ -146,12 +148,17 @@ EvalResult evaluate(Communicator const& comm, Collective& collective,
     while (auto batch = batches->next()) {
       if (options.should_stop && options.should_stop()) return true;
       Tally tally(num_classes);
-      count_micro_batch(
-          average_views(forward_views(model, moved_to(options.device, *batch),
-                                      options.precision),
-                        batch->num_views, options.average)
-              .to(at::kCPU),
-          *batch, tally);
+      Trace trace;
+      auto const here = moved_to(options.device, *batch);
+      auto const logits =
+          average_views(
+              details.wants_features(batch->index)
+                  ? forward_batch(model, here, options.precision, &trace)
+                  : forward_views(model, here, options.precision),
+              batch->num_views, options.average)
+              .to(at::kCPU);
+      count_micro_batch(logits, *batch, tally);
+      details.add(*batch, logits, trace);
       sum.add_leaf(tally.values());
       if (options.on_progress) options.on_progress(++num_done, mine.size());
     }
@@ -166,6 +173,7 @@ EvalResult evaluate(Communicator const& comm, Collective& collective,
   // The same numbers on all ranks, and so the same error.
   if (auto const fine = loader.check_budget(result.num_bad); !fine)
     throw AgreedError(fine.error());
+  details.collect(comm, result);
   return result;
 }
 

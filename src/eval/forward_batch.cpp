@@ -29,17 +29,17 @@ at::Device device_of(MicroBatch const& batch) {
   return (batch.semantic.defined() ? batch.semantic : batch.motion).device();
 }
 
-at::Tensor logits_of(Recogniser& model, MicroBatch const& batch) {
-  if (batch.clips.defined()) return model.forward(batch.clips);
-  return model.fuse({in_fp32(batch.semantic), in_fp32(batch.motion)});
+at::Tensor logits_of(Recogniser& model, MicroBatch const& batch, Trace* trace) {
+  if (batch.clips.defined()) return model.forward(batch.clips, trace);
+  return model.fuse({in_fp32(batch.semantic), in_fp32(batch.motion)}, trace);
 }
 
 }  // namespace
 
 at::Tensor forward_batch(Recogniser& model, MicroBatch const& batch,
-                         Precision precision) {
+                         Precision precision, Trace* trace) {
   AutocastGuard const autocast(autocast_of(precision, device_of(batch).type()));
-  return logits_of(model, batch).to(at::kFloat);
+  return logits_of(model, batch, trace).to(at::kFloat);
 }
 
 at::Tensor forward_views(Recogniser& model, MicroBatch const& batch,

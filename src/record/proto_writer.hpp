@@ -3,6 +3,7 @@
 
 #include <bit>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -33,6 +34,13 @@ class ProtoWriter {
     add_key(number, 2);
     add_varint(value.size());
     bytes_.append(value);
+  }
+
+  void add_packed(int number, std::span<double const> values) {
+    add_key(number, 2);
+    add_varint(8 * values.size());
+    for (double const value : values)
+      add_fixed(std::bit_cast<std::uint64_t>(value), 8);
   }
 
   std::string const& bytes() const { return bytes_; }

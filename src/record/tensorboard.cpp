@@ -4,9 +4,12 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <bit>
 #include <boost/crc.hpp>
+#include <charconv>
+#include <system_error>
 
 #include "gasm/base/clock.hpp"
 #include "gasm/base/host_name.hpp"
@@ -24,7 +27,7 @@ void append_little_endian(std::string& text, std::uint64_t value,
 }
 
 // Event: 1 wall_time, 2 step, 3 file_version, 5 summary, 7 session_log.
-// Summary: 1 value. Value: 1 tag, 2 simple_value. SessionLog: 1 status.
+// SessionLog: 1 status.
 std::string version_event(double time_s) {
   ProtoWriter event;
   event.add_double(1, time_s);
@@ -32,8 +35,9 @@ std::string version_event(double time_s) {
   return event.bytes();
 }
 
-// TensorBoard drops what earlier files say of this step and later ones.
-std::string restart_event(double time_s, std::int64_t step) {
+// TensorBoard drops what earlier files say of this step and later ones, but
+// only from the second such event on: every file has one.
+std::string start_event(double time_s, std::int64_t step) {
   constexpr std::int64_t kStart = 1;
   ProtoWriter session;
   session.add_integer(1, kStart);
@@ -44,21 +48,31 @@ std::string restart_event(double time_s, std::int64_t step) {
   return event.bytes();
 }
 
-std::string scalars_event(
-    double time_s, std::int64_t step,
-    std::span<std::pair<std::string, double> const> values) {
-  ProtoWriter summary;
-  for (auto const& [tag, value] : values) {
-    ProtoWriter entry;
-    entry.add_bytes(1, tag);
-    entry.add_float(2, static_cast<float>(value));
-    summary.add_bytes(1, entry.bytes());
-  }
+std::string summary_event(double time_s, std::int64_t step,
+                          TensorBoardSummary const& summary) {
   ProtoWriter event;
   event.add_double(1, time_s);
   event.add_integer(2, step);
   event.add_bytes(5, summary.bytes());
   return event.bytes();
+}
+
+constexpr std::string_view kNameBegin = "events.out.tfevents.";
+
+/// The latest time in the names of a folder's event files; 0: there are none.
+std::int64_t newest_time_s(std::filesystem::path const& folder) {
+  std::int64_t newest = 0;
+  std::error_code ignored;
+  for (auto const& entry :
+       std::filesystem::directory_iterator(folder, ignored)) {
+    auto const name = entry.path().filename().string();
+    if (!name.starts_with(kNameBegin)) continue;
+    auto const digits = std::string_view(name).substr(kNameBegin.size());
+    std::int64_t time_s = 0;
+    std::from_chars(digits.data(), digits.data() + digits.size(), time_s);
+    newest = std::max(newest, time_s);
+  }
+  return newest;
 }
 
 }  // namespace
@@ -85,13 +99,15 @@ Result<TensorBoardWriter> TensorBoardWriter::open(
     std::optional<std::int64_t> restart_step) {
   static std::atomic<int> num_opened = 0;
   double const now_s = unix_time_s();
-  auto const path = folder / fmt::format("events.out.tfevents.{:010}.{}.{}.{}",
-                                         static_cast<std::int64_t>(now_s),
-                                         host_name(), ::getpid(), num_opened++);
+  auto const name_s =
+      std::max(static_cast<std::int64_t>(now_s), newest_time_s(folder) + 1);
+  auto const path =
+      folder / fmt::format("{}{:010}.{}.{}.{}", kNameBegin, name_s, host_name(),
+                           ::getpid(), num_opened++);
   auto file = FileWriter::open(path, FileWriter::Mode::truncate);
   if (!file) return tl::unexpected(file.error());
-  auto head = frame_record(version_event(now_s));
-  if (restart_step) head += frame_record(restart_event(now_s, *restart_step));
+  auto const head = frame_record(version_event(now_s)) +
+                    frame_record(start_event(now_s, restart_step.value_or(0)));
   if (auto written = file->write(head); !written)
     return tl::unexpected(written.error());
   return TensorBoardWriter(*std::move(file), path);
@@ -106,8 +122,16 @@ Result<void> TensorBoardWriter::write_scalar(std::string_view tag,
 Result<void> TensorBoardWriter::write_scalars(
     std::int64_t step, std::span<std::pair<std::string, double> const> values,
     double time_s) {
+  TensorBoardSummary summary;
+  for (auto const& [tag, value] : values) summary.add_scalar(tag, value);
+  return write(step, summary, time_s);
+}
+
+Result<void> TensorBoardWriter::write(std::int64_t step,
+                                      TensorBoardSummary const& summary,
+                                      double time_s) {
   if (time_s == 0.0) time_s = unix_time_s();
-  return file_.write(frame_record(scalars_event(time_s, step, values)));
+  return file_.write(frame_record(summary_event(time_s, step, summary)));
 }
 
 }  // namespace gasm

@@ -14,6 +14,7 @@ namespace gasm {
 
 Result<RunLog> RunLog::open(Communicator const& world, RunFolder const& folder,
                             RunConfig const& config, Manifest manifest,
+                            std::string const& model_summary,
                             std::optional<ResumePoint> resume) {
   RunLog log(folder, std::move(manifest));
   if (!world.is_root()) return log;
@@ -24,26 +25,35 @@ Result<RunLog> RunLog::open(Communicator const& world, RunFolder const& folder,
   if (!metrics) return tl::unexpected(metrics.error());
   log.metrics_ = *std::move(metrics);
   if (config.log.tensorboard) {
-    auto tensorboard = TensorBoardWriter::open(
-        folder.root(), resume ? std::optional(resume->step + 1) : std::nullopt);
-    if (!tensorboard) return tl::unexpected(tensorboard.error());
-    log.tensorboard_ = *std::move(tensorboard);
+    auto board = RunBoard::open(folder, config, log.manifest_, model_summary,
+                                resume ? std::optional(resume->step)
+                                       : std::nullopt);
+    if (!board) return tl::unexpected(board.error());
+    log.board_ = *std::move(board);
+  }
+  if (!config.log.prometheus.empty()) {
+    auto gauges = RunGauges::open(config.log.prometheus, folder,
+                                  config.run.name, log.manifest_);
+    if (!gauges) return tl::unexpected(gauges.error());
+    log.gauges_ = *std::move(gauges);
+    if (resume) log.gauges_->note_checkpoint(resume->step);
   }
   return log;
 }
 
 Result<void> RunLog::write_line(MetricsLine line) {
   if (!metrics_) return {};
-  if (tensorboard_) {
-    auto points = line.values;
-    for (auto& [name, value] : points) name = line.split + "/" + name;
-    if (auto done = tensorboard_->write_scalars(line.step, points); !done)
-      return done;
-  }
-  return metrics_->write(std::move(line));
+  line.time_s = unix_time_s();
+  if (board_)
+    if (auto done = board_->write_line(line); !done) return done;
+  if (gauges_) gauges_->note(line);
+  auto const written = metrics_->write(std::move(line));
+  if (gauges_) gauges_->publish();
+  return written;
 }
 
 Result<void> RunLog::write_step(StepReport const& report) {
+  double const begin_s = monotonic_s();
   log_info(
       "step {:6}  epoch {:6.2f}  loss {:.4f}  top1 {:5.1f} %  lr {:.2e}  "
       "{:.1f} clips/s",
@@ -82,7 +92,10 @@ Result<void> RunLog::write_step(StepReport const& report) {
   }
   if (report.mfu) add("mfu", *report.mfu);
   add("memory_mb", static_cast<double>(resident_bytes()) * 1e-6);
-  return write_line(std::move(line));
+  if (record_s_ > 0) add("record_ms", 1e3 * record_s_);
+  auto const written = write_line(std::move(line));
+  record_s_ = monotonic_s() - begin_s;
+  return written;
 }
 
 Result<void> RunLog::write_data(DataReport const& report) {
@@ -102,13 +115,16 @@ Result<void> RunLog::write_data(DataReport const& report) {
 }
 
 Result<void> RunLog::write_eval(std::int64_t step, double epoch,
-                                EvalResult const& result) {
+                                EvalResult const& result,
+                                SampleStore const& store) {
   log_info(
       "step {:6}  epoch {:6.2f}  validation: loss {:.4f}  top1 {:.2f} %  top5 "
       "{:.2f} %  ({} clips{})",
       step, epoch, result.loss, 100 * result.top1, 100 * result.top5,
       result.num_clips,
       result.num_bad > 0 ? fmt::format(", {} bad", result.num_bad) : "");
+  if (board_)
+    if (auto done = board_->write_eval(step, result, store); !done) return done;
   return write_line(
       {.time_s = 0.0,
        .step = step,
@@ -140,9 +156,21 @@ Result<void> RunLog::sync() {
   return metrics_ ? metrics_->sync() : Result<void>{};
 }
 
+void RunLog::note_checkpoint(std::int64_t step) {
+  if (!gauges_) return;
+  gauges_->note_checkpoint(step);
+  gauges_->publish();
+}
+
 Result<void> RunLog::finish(RunState state, std::string const& message) {
   if (!metrics_) return {};
   if (auto done = sync(); !done) return done;
+  if (gauges_) {
+    gauges_->note_state(state);
+    gauges_->publish_now();
+  }
+  if (board_)
+    if (auto done = board_->finish(state); !done) return done;
   manifest_.state = state;
   manifest_.message = message;
   manifest_.end_time = utc_timestamp();

@@ -15,9 +15,11 @@
 #include "gasm/record/manifest.hpp"
 #include "gasm/record/metrics.hpp"
 #include "gasm/record/run_folder.hpp"
-#include "gasm/record/tensorboard.hpp"
+#include "gasm/store/sample_store.hpp"
 #include "gradient_sum.hpp"
 #include "rank_skew.hpp"
+#include "run_board.hpp"
+#include "run_gauges.hpp"
 
 namespace gasm {
 
@@ -62,16 +64,21 @@ struct DataReport {
 /// collective; what fails on rank 0 is a Result that the loop agrees on.
 class RunLog {
  public:
-  /// Opens the curve (cut to `resume` if the run goes on), TensorBoard
-  /// and the manifest.
+  /// Opens the curve (cut to `resume` if the run goes on), TensorBoard,
+  /// Prometheus' file and the manifest.
   static Result<RunLog> open(Communicator const& world, RunFolder const& folder,
                              RunConfig const& config, Manifest manifest,
+                             std::string const& model_summary,
                              std::optional<ResumePoint> resume);
 
   Result<void> write_step(StepReport const& report);
   Result<void> write_data(DataReport const& report);
+  /// `store`: what was evaluated on.
   Result<void> write_eval(std::int64_t step, double epoch,
-                          EvalResult const& result);
+                          EvalResult const& result, SampleStore const& store);
+  /// What TensorBoard shows beside the curve; none on other ranks, and
+  /// without log.tensorboard.
+  RunBoard* board() { return board_ ? &*board_ : nullptr; }
   Result<void> alert(std::int64_t step, std::string const& kind,
                      std::string const& text);
   /// That `num_bad` clips could not be decoded.
@@ -79,6 +86,8 @@ class RunLog {
                                std::int64_t num_bad);
   /// Before a checkpoint that relies on the curve.
   Result<void> sync();
+  /// A checkpoint is complete.
+  void note_checkpoint(std::int64_t step);
   Result<void> finish(RunState state, std::string const& message);
 
  private:
@@ -89,7 +98,9 @@ class RunLog {
   RunFolder folder_;
   Manifest manifest_;
   std::optional<MetricsWriter> metrics_;
-  std::optional<TensorBoardWriter> tensorboard_;
+  std::optional<RunBoard> board_;
+  std::optional<RunGauges> gauges_;
+  double record_s_ = 0.0;  ///< what the last line of a step took
 };
 
 }  // namespace gasm

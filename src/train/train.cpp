@@ -146,7 +146,8 @@ TrainOutcome train(Communicator const& world, RunConfig const& config,
   warn_of_shares(world, config, data);
   auto const model = build_model(world, config, watchdog, data.num_classes,
                                  FirstWeights::pretrained);
-  log_info("{}", summary_text(describe(*model)));
+  auto const summary = summary_text(describe(*model));
+  log_info("{}", summary);
   set_statistics(world, config, *data.train.store, *model);
   auto const utilisation = agree_call(world, [&] {
     model->to(device);
@@ -170,9 +171,9 @@ TrainOutcome train(Communicator const& world, RunConfig const& config,
   agree_ok(world, world.is_root()
                       ? publish_file(folder.config(), to_yaml(config))
                       : Result<void>{});
-  auto log = agree(
-      world, RunLog::open(world, folder, config,
-                          manifest_of(world, config, argv, data), resume));
+  auto log = agree(world, RunLog::open(world, folder, config,
+                                       manifest_of(world, config, argv, data),
+                                       summary, resume));
   try {
     auto outcome = loop.run(log);
     bool const is_stopped = outcome.code == ExitCode::requeue;

@@ -144,7 +144,7 @@ void TrainLoop::step_on_host(StepPlan const& plan,
                              MicroBatchPrefetcher& batches, RunLog& log) {
   sums_->begin_step(plan.num_micro, plan.num_samples(),
                     state_.loss_scale.value);
-  auto const mine = caught([&] { run_micro_batches(plan, batches); });
+  auto const mine = caught([&] { run_micro_batches(plan, batches, log); });
   settle_parameters();
   if (!mine) sums_->give_up_step();
   auto const sums = finish_exchange();
@@ -161,7 +161,7 @@ void TrainLoop::step_on_host(StepPlan const& plan,
 }
 
 void TrainLoop::run_micro_batches(StepPlan const& plan,
-                                  MicroBatchPrefetcher& batches) {
+                                  MicroBatchPrefetcher& batches, RunLog& log) {
   guard_.begin_step();
   AutocastCacheKept const casts;
   fault_point(parts_.world.rank(), "train", state_.step);
@@ -178,6 +178,7 @@ void TrainLoop::run_micro_batches(StepPlan const& plan,
     GASM_ASSERT(batch && batch->step == plan.step && batch->index == index);
     num_loaded_ += static_cast<double>(batch->size());
     own_.num_clips += static_cast<double>(batch->size());
+    show_frames(*batch, log);
     run_micro_batch(plan, *batch);
     parts_.watchdog.progress(fmt::format("train step {}, micro-batch {} of {}",
                                          plan.step + 1, index + 1,
@@ -329,6 +330,7 @@ void TrainLoop::record(StepPlan const& plan, StepSums const& sums,
                        MicroBatchPrefetcher const& batches, RunLog& log) {
   count_bad(plan.step, sums.num_bad, log);
   advance_pace(plan);
+  if (is_histogram_due()) write_histograms(log);
   if (is_line_due()) write_line(sums, batches, log);
 }
 
@@ -380,27 +382,30 @@ void TrainLoop::validate(RunLog& log) {
     fault_point(parts_.world.rank(), "evaluate", state_.step);
     settle_parameters();
     AveragedModel const averaged(average_.get());
-    result = evaluate(parts_.world, *collective_, parts_.model,
-                      *parts_.data.val.loader, parts_.data.val.size(),
-                      parts_.data.num_classes,
-                      {.micro_batch = config.train.micro_batch,
-                       .num_threads = config.data.threads,
-                       .precision = config.train.precision,
-                       .device = parts_.device,
-                       .on_progress =
-                           [&](auto done, auto total) {
-                             parts_.watchdog.progress(
-                                 fmt::format("evaluate {} of {}", done, total));
-                             if (parts_.on_progress)
-                               parts_.on_progress("evaluate", done, total);
-                           },
-                       .should_stop = [&] { return parts_.stop.requested(); }});
+    result = evaluate(
+        parts_.world, *collective_, parts_.model, *parts_.data.val.loader,
+        parts_.data.val.size(), parts_.data.num_classes,
+        {.micro_batch = config.train.micro_batch,
+         .num_threads = config.data.threads,
+         .precision = config.train.precision,
+         .device = parts_.device,
+         .wants_confusion = config.log.tensorboard && config.log.images,
+         .num_pooled = config.log.projector_samples,
+         .on_progress =
+             [&](auto done, auto total) {
+               parts_.watchdog.progress(
+                   fmt::format("evaluate {} of {}", done, total));
+               if (parts_.on_progress)
+                 parts_.on_progress("evaluate", done, total);
+             },
+         .should_stop = [&] { return parts_.stop.requested(); }});
   }
   if (!result.is_complete) {
     stop_agreed_ = true;
     return;
   }
-  agree_ok(parts_.world, log.write_eval(state_.step, epoch(), result));
+  agree_ok(parts_.world, log.write_eval(state_.step, epoch(), result,
+                                        *parts_.data.val.store));
   if (result.num_bad > 0)
     agree_ok(parts_.world,
              log.alert_bad_clips(state_.step, "validation", result.num_bad));
@@ -439,6 +444,7 @@ void TrainLoop::save(RunLog& log, std::optional<double> score) {
                   make_checkpoint(state_, identity_, trained()), score,
                   {.keep_last = config.checkpoint.keep_last,
                    .keep_best = config.checkpoint.keep_best});
+  log.note_checkpoint(state_.step);
   saved_s_ = monotonic_s();
 }
 

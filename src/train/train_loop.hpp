@@ -80,7 +80,8 @@ class TrainLoop {
   /// What follows of a step that the device has done.
   void settle(DoneStep const& done, RunLog& log);
   /// Forward and backward of this rank's micro-batches of the next step.
-  void run_micro_batches(StepPlan const& plan, MicroBatchPrefetcher& batches);
+  void run_micro_batches(StepPlan const& plan, MicroBatchPrefetcher& batches,
+                         RunLog& log);
   void run_micro_batch(StepPlan const& plan, MicroBatch const& batch);
   StepSums finish_exchange();
   /// Ranks agree on how the step went and on what follows it.
@@ -104,6 +105,11 @@ class TrainLoop {
                   RunLog& log);
   /// A rank that is slow has an alert. Returns the slowest. Collective.
   std::optional<Skew> look_at_skew(RunLog& log);
+  /// What TensorBoard shows beside the curve (train_loop_records.cpp): frames
+  /// of an epoch's first batch; histograms, of a step that is done.
+  void show_frames(MicroBatch const& batch, RunLog& log) const;
+  bool is_histogram_due() const;
+  void write_histograms(RunLog& log, double scale = 1.0);
   /// At the end of an epoch, or of the run.
   void record_data(MicroBatchPrefetcher const& batches, RunLog& log);
   void validate(RunLog& log);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The training loop's step on a GPU. The host runs ahead of it: it hears of a
 // step when the next one is on its way, or where it must know.
+#include <cmath>
 #include <limits>
 
 #include "fault.hpp"
@@ -30,10 +31,24 @@ DeviceScores TrainLoop::score(MicroBatch const& batch) {
           top1_hits(logits, batch)};
 }
 
+namespace {
+
+/// The share of what lies in the gradients that the optimiser got. Its kernels
+/// write back what they divided by loss scale and clipping; a step that changed
+/// nothing left the loss scale in.
+double gradient_scale(StepOutcome const& outcome) {
+  bool const is_done = outcome.has_finite_statistics &&
+                       std::isfinite(outcome.loss) &&
+                       std::isfinite(outcome.grad_norm);
+  return is_done ? 1.0 : 1.0 / outcome.scale.value;
+}
+
+}  // namespace
+
 void TrainLoop::step_on_device(StepPlan const& plan,
                                MicroBatchPrefetcher& batches, RunLog& log) {
   device_->begin_step(plan.step + 1, plan.num_micro, plan.num_samples());
-  auto const mine = caught([&] { run_micro_batches(plan, batches); });
+  auto const mine = caught([&] { run_micro_batches(plan, batches, log); });
   if (!mine) device_->give_up_step();
   {
     Stage const stage("exchange");
@@ -50,10 +65,13 @@ void TrainLoop::step_on_device(StepPlan const& plan,
   advance_pace(plan);
 
   bool const is_line = is_line_due();
-  bool const must_know = is_line || is_checkpoint_due() || is_evaluation_due();
+  bool const must_know = is_line || is_histogram_due() || is_checkpoint_due() ||
+                         is_evaluation_due();
   auto const done = must_know ? device_->all_steps() : device_->earlier_steps();
   for (auto const& step : done) settle(step, log);
   if (must_know) state_.loss_scale = device_->updater().scale_now();
+  if (is_histogram_due())
+    write_histograms(log, gradient_scale(done.back().outcome));
   if (!is_line) return;
   auto const& last = done.back();
   lr_ = last.lr;

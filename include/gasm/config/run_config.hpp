@@ -32,6 +32,10 @@ struct IdentityConfig {
 struct LogConfig {
   int every_steps = 10;
   bool tensorboard = true;
+  int histograms_every_steps = 0;
+  bool images = true;
+  int projector_samples = 0;
+  std::string prometheus;
   int trace_steps = 0;
 
   template <class Visitor, class Self>
@@ -41,6 +45,20 @@ struct LogConfig {
             between(1, 1 << 30));
     v.field("tensorboard", self.tensorboard,
             "Also write TensorBoard event files.");
+    v.field("histograms_every_steps", self.histograms_every_steps,
+            "Steps between TensorBoard's histograms of what learns and of its "
+            "gradients (clipped, as the optimiser gets them); 0: none.",
+            between(0, 1 << 30));
+    v.field("images", self.images,
+            "With tensorboard: the confusion matrix of each validation and, "
+            "where clips are read, frames of each epoch's first batch.");
+    v.field("projector_samples", self.projector_samples,
+            "With tensorboard: so many clips of each validation, as the "
+            "model's head sees them, for TensorBoard's projector; 0: none.",
+            between(0, 100000));
+    v.field("prometheus", self.prometheus,
+            "A file NAME.prom that tells the run's newest figures, for the "
+            "textfile collector of Prometheus' node_exporter; empty: none.");
     v.field("trace_steps", self.trace_steps,
             "Write what each rank did in so many steps, from the third on, to "
             "trace.json in the run folder, a Chrome trace; 0: none.",

@@ -23,6 +23,14 @@ struct ClassResult {
   std::int64_t num_top5 = 0;
 };
 
+/// A clip as the model's head sees it.
+struct PooledClip {
+  std::int64_t sample = 0;
+  std::int64_t label = 0;
+  std::int64_t predicted = 0;
+  std::vector<float> features;  ///< of the semantic stream, then the motion's
+};
+
 /// Metrics over a whole store: each clip counts exactly once, at any number of
 /// ranks. Fractions are of 1.
 struct EvalResult {
@@ -35,6 +43,9 @@ struct EvalResult {
   double top5 = 0.0;             ///< of min(5, K) classes
   double mean_class_top1 = 0.0;  ///< over classes that have clips
   std::vector<ClassResult> classes = {};
+  /// Clips by class and by class with the highest score, [K, K]; where asked.
+  std::vector<std::int64_t> confusion = {};
+  std::vector<PooledClip> pooled = {};  ///< by sample, on root; where asked
 };
 
 struct Interval {
@@ -52,6 +63,10 @@ struct EvalOptions {
   Precision precision = Precision::fp32;
   at::Device device = at::kCPU;                ///< the model's
   ViewAverage average = ViewAverage::softmax;  ///< over the loader's views
+  bool wants_confusion = false;
+  /// So many clips, from all over the store, in EvalResult::pooled: of a model
+  /// that traces what it pools (trace.hpp), and where clips have one view.
+  std::int64_t num_pooled = 0;
   /// Told after each of this rank's micro-batches.
   std::function<void(std::int64_t done, std::int64_t total)> on_progress = {};
   /// Asked before each of them; true on any rank ends the evaluation on all.

@@ -4,6 +4,7 @@
 #include <torch/torch.h>
 
 #include "gasm/config/train_config.hpp"
+#include "gasm/models/trace.hpp"
 
 namespace gasm {
 
@@ -12,9 +13,9 @@ struct MicroBatch;
 
 /// Logits fp32 [B * V, K] of a micro-batch of clips, or of features, which the
 /// model's fusion takes as they are (in single precision). The model computes
-/// in `precision` (autocast.hpp).
+/// in `precision` (autocast.hpp). A trace is filled as Recogniser does.
 at::Tensor forward_batch(Recogniser& model, MicroBatch const& batch,
-                         Precision precision);
+                         Precision precision, Trace* trace = nullptr);
 
 /// Of the V views of each sample one after the other, so that no forward is
 /// larger than one without views.

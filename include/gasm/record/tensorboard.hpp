@@ -11,11 +11,14 @@
 
 #include "gasm/base/file.hpp"
 #include "gasm/base/result.hpp"
+#include "gasm/record/tensorboard_summary.hpp"
 
 namespace gasm {
 
-/// Writes scalars that TensorBoard shows: FOLDER/events.out.tfevents.*, one
-/// new file for each open(). One folder is one run in its menu.
+/// Writes what TensorBoard shows: FOLDER/events.out.tfevents.*, one new file
+/// for each open(). One folder is one run in its menu. TensorBoard reads a
+/// folder's files in the order of their names, which begin with a time: where
+/// the clock has gone back, the name goes on from the newest file's time.
 ///
 /// Format: a record is u64 length, masked CRC-32C of the length, data, masked
 /// CRC-32C of the data, all little-endian; data is a protobuf Event, encoded
@@ -23,8 +26,8 @@ namespace gasm {
 class TensorBoardWriter {
  public:
   /// Several open at once in one folder get different names. TensorBoard drops
-  /// what earlier files hold of `restart_step` and later ones: the run writes
-  /// them again.
+  /// what earlier files hold of `restart_step` and later ones (0: of all): the
+  /// run writes them again.
   static Result<TensorBoardWriter> open(
       std::filesystem::path const& folder,
       std::optional<std::int64_t> restart_step = {});
@@ -37,6 +40,10 @@ class TensorBoardWriter {
   Result<void> write_scalars(
       std::int64_t step, std::span<std::pair<std::string, double> const> values,
       double time_s = 0.0);  ///< Unix time; 0: now
+
+  /// Anything else of one step, in one record.
+  Result<void> write(std::int64_t step, TensorBoardSummary const& summary,
+                     double time_s = 0.0);
 
   std::filesystem::path const& path() const { return path_; }
 

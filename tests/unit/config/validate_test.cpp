@@ -44,6 +44,22 @@ TEST_P(ContradictionTest, NamesPlaceAndKeys) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
+    Log, ContradictionTest,
+    testing::Values(
+        Contradiction{"log: {prometheus: run.txt}",
+                      "f.yaml:1:7: log.prometheus", "Try run.txt.prom"},
+        Contradiction{"log: {tensorboard: false, projector_samples: 8}",
+                      "f.yaml:1:27: log.projector_samples",
+                      "log.tensorboard is false"},
+        Contradiction{"log: {tensorboard: false, histograms_every_steps: 8}",
+                      "f.yaml:1:27: log.histograms_every_steps",
+                      "log.tensorboard is false"},
+        Contradiction{
+            "{model: {kind: timesformer}, log: {projector_samples: 8}}",
+            "f.yaml:1:36: log.projector_samples",
+            "timesformer has no pooled features"}));
+
+INSTANTIATE_TEST_SUITE_P(
     Baselines, ContradictionTest,
     testing::Values(
         Contradiction{"model: {kind: timesformer, timesformer: {preset: "

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -122,15 +123,18 @@ TEST(MaskedCrc32c, EqualsItsDefinition) {
 
 // Event.session_log (7) with SessionLog.status (1) = START (1), as
 // TensorBoard's event.proto has it: a reader drops earlier points from that
-// step on.
-TEST(TensorBoard, ARestartTakesBackLaterSteps) {
+// step on, unless it is the first that it meets.
+TEST(TensorBoard, AStartTakesBackLaterSteps) {
   TempFolder const folder;
-  auto const writer =
-      value_or_throw(TensorBoardWriter::open(folder.path(), 101));
-  auto const events = read_events(writer.path());
-  ASSERT_EQ(events.size(), 2u);
-  EXPECT_EQ(events[1].scalars.at(2), 101u);
-  EXPECT_EQ(parse_message(events[1].texts.at(7).at(0)).scalars.at(1), 1u);
+  for (auto const step : {std::optional<std::int64_t>(), std::optional(101L)}) {
+    auto const writer =
+        value_or_throw(TensorBoardWriter::open(folder.path(), step));
+    auto const events = read_events(writer.path());
+    ASSERT_EQ(events.size(), 2u);
+    EXPECT_EQ(events[1].scalars.at(2),
+              static_cast<std::uint64_t>(step.value_or(0)));
+    EXPECT_EQ(parse_message(events[1].texts.at(7).at(0)).scalars.at(1), 1u);
+  }
 }
 
 TEST(TensorBoard, WritesVersionThenScalars) {
@@ -144,19 +148,19 @@ TEST(TensorBoard, WritesVersionThenScalars) {
   ASSERT_TRUE(writer.write_scalars(std::int64_t{1} << 40, values, 1.7e9));
 
   auto const events = read_events(writer.path());
-  ASSERT_EQ(events.size(), 3u);
+  ASSERT_EQ(events.size(), 4u);
   EXPECT_EQ(events[0].texts.at(3).at(0), "brain.Event:2");
   EXPECT_GT(std::bit_cast<double>(events[0].scalars.at(1)), 1.6e9);
 
-  EXPECT_EQ(events[1].scalars.at(2), 300u);
+  EXPECT_EQ(events[2].scalars.at(2), 300u);
   auto const one = parse_message(
-      parse_message(events[1].texts.at(5).at(0)).texts.at(1).at(0));
+      parse_message(events[2].texts.at(5).at(0)).texts.at(1).at(0));
   EXPECT_EQ(one.texts.at(1).at(0), "train/loss");
   EXPECT_EQ(one.scalars.at(2), std::bit_cast<std::uint32_t>(0.1f));
 
-  EXPECT_EQ(events[2].scalars.at(2), std::uint64_t{1} << 40);
-  EXPECT_EQ(std::bit_cast<double>(events[2].scalars.at(1)), 1.7e9);
-  auto const summary = parse_message(events[2].texts.at(5).at(0));
+  EXPECT_EQ(events[3].scalars.at(2), std::uint64_t{1} << 40);
+  EXPECT_EQ(std::bit_cast<double>(events[3].scalars.at(1)), 1.7e9);
+  auto const summary = parse_message(events[3].texts.at(5).at(0));
   ASSERT_EQ(summary.texts.at(1).size(), 2u);
   auto const last = parse_message(summary.texts.at(1)[1]);
   EXPECT_EQ(last.texts.at(1).at(0), "val/loss");
@@ -168,6 +172,29 @@ TEST(TensorBoard, TwoWritersDoNotMeet) {
   auto const a = value_or_throw(TensorBoardWriter::open(folder.path()));
   auto const b = value_or_throw(TensorBoardWriter::open(folder.path()));
   EXPECT_NE(a.path(), b.path());
+}
+
+// TensorBoard reads files in the order of their names: that of a start after
+// the clock went back must come last all the same.
+TEST(TensorBoard, NamesAscendThoughTheClockGoesBack) {
+  TempFolder const folder;
+  auto const future = folder / "events.out.tfevents.9000000000.node.1.0";
+  ASSERT_TRUE(publish_file(future, ""));
+  ASSERT_TRUE(publish_file(folder / "events.out.tfevents.x", ""));
+  auto const a = value_or_throw(TensorBoardWriter::open(folder.path()));
+  auto const b = value_or_throw(TensorBoardWriter::open(folder.path()));
+  EXPECT_GT(a.path(), future);
+  EXPECT_GT(b.path(), a.path());
+}
+
+TEST(HparamOf, ReadsNumbersAndTruthValues) {
+  EXPECT_EQ(hparam_of("true"), HparamValue(true));
+  EXPECT_EQ(hparam_of("false"), HparamValue(false));
+  EXPECT_EQ(hparam_of("-1.5e-3"), HparamValue(-1.5e-3));
+  EXPECT_EQ(hparam_of("12"), HparamValue(12.0));
+  for (std::string const word :
+       {"", "adamw", "12px", "[1, 2]", "1-2", "e", "inf", "nan", "0x10"})
+    EXPECT_EQ(hparam_of(word), HparamValue(word)) << word;
 }
 
 TEST(TensorBoard, AFullDiskIsReported) {
