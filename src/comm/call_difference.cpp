@@ -78,7 +78,8 @@ std::string call_text(FlightCall const& call) {
 }
 
 std::optional<CallDifference> first_call_difference(
-    std::vector<std::vector<FlightCall>> const& calls_by_rank) {
+    std::vector<std::vector<FlightCall>> const& calls_by_rank,
+    std::uint64_t after) {
   std::vector<int> numbers;
   std::vector<Calls> all;
   for (std::size_t rank = 0; rank < calls_by_rank.size(); ++rank) {
@@ -88,7 +89,7 @@ std::optional<CallDifference> first_call_difference(
     all.push_back(std::move(calls));
   }
   if (all.size() < 2) return std::nullopt;
-  std::uint64_t first = 0;
+  std::uint64_t first = after + 1;
   std::uint64_t last = UINT64_MAX;
   for (auto const& calls : all) {
     first = std::max(first, calls.begin()->first);

@@ -38,17 +38,19 @@ std::set<int> ranks_of(std::vector<StatusRow> const& rows) {
 }
 
 HangVerdict judge_by_position(std::vector<StatusRow> const& rows) {
-  auto const [low, high] = std::ranges::minmax(rows, {}, &StatusRow::sequence);
+  auto const ends = std::ranges::minmax(rows, {}, &StatusRow::sequence);
+  auto const fewest_calls = ends.min.sequence;
+  bool const is_behind = fewest_calls < ends.max.sequence;
   std::vector<StatusRow> fewest;
   std::ranges::copy_if(rows, std::back_inserter(fewest), [&](auto const& row) {
-    return row.sequence == low.sequence;
+    return row.sequence == fewest_calls;
   });
   std::vector<StatusRow> outside;
   std::ranges::copy_if(fewest, std::back_inserter(outside),
                        [](auto const& row) { return !row.inside; });
-  if (low.sequence < high.sequence)
+  if (is_behind)
     return {ranks_of(outside.empty() ? fewest : outside),
-            fmt::format("did not come to collective {}", low.sequence + 1)};
+            fmt::format("did not come to collective {}", fewest_calls + 1)};
   if (outside.empty()) return {{}, "all ranks are inside the same collective"};
   if (outside.size() < rows.size())
     return {ranks_of(outside), "does something else than the others wait for"};

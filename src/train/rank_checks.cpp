@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gasm/base/hash.hpp"
@@ -69,6 +70,7 @@ RankChecks::RankChecks(Communicator const& world,
                        WatchConfig const& config)
     : world_(world.duplicate()), model_(model), config_(config) {
   take_call_digest();
+  compared_ = last_collective().sequence;
 }
 
 bool RankChecks::is_due(int every, std::int64_t step) const {
@@ -77,8 +79,10 @@ bool RankChecks::is_due(int every, std::int64_t step) const {
 
 void RankChecks::fill(std::span<double> values, std::int64_t step) {
   std::ranges::fill(values, 0.0);
-  if (is_due(config_.calls_every, step))
+  if (is_due(config_.calls_every, step)) {
     put(values.first<kValuesOfOne>(), take_call_digest());
+    compared_before_ = std::exchange(compared_, last_collective().sequence);
+  }
   if (is_due(config_.weights_every, step))
     put(values.last<kValuesOfOne>(), weights_checksum(model_));
 }
@@ -95,7 +99,7 @@ void RankChecks::name_calls(std::int64_t step) const {
   std::vector<std::vector<FlightCall>> all;
   for (auto const& text : world_.all_gather_strings(packed(mine)))
     all.push_back(unpacked(text));
-  auto const found = first_call_difference(all);
+  auto const found = first_call_difference(all, compared_before_);
   if (!found)
     throw AgreedError(
         error("ranks have called different things in step {} (the first of "

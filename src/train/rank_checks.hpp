@@ -42,6 +42,9 @@ class RankChecks {
   Communicator world_;
   torch::nn::Module const& model_;
   WatchConfig config_;
+  /// Collectives up to the last comparison, and to the one before.
+  std::uint64_t compared_ = 0;
+  std::uint64_t compared_before_ = 0;
 };
 
 }  // namespace gasm

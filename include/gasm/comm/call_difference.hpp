@@ -18,13 +18,15 @@ struct CallDifference {
   OddRanks ranks;
 };
 
-/// The first difference between the calls of ranks, by rank; a rank without
-/// any is left out. Looks where all of them still have or already have calls:
-/// a rank that has called fewer, so far, differs in nothing. Of two that are
-/// as frequent, that is usual which followed the same calls before; else that
-/// of the lower rank. nullopt: there is none. Not collective.
+/// The first difference between the calls of ranks, by rank, after the
+/// collective `after`; a rank without any is left out. Looks where all of them
+/// still have or already have calls: a rank that has called fewer, so far,
+/// differs in nothing. Of two that are as frequent, that is usual which
+/// followed the same calls before; else that of the lower rank. nullopt: there
+/// is none. Not collective.
 std::optional<CallDifference> first_call_difference(
-    std::vector<std::vector<FlightCall>> const& calls_by_rank);
+    std::vector<std::vector<FlightCall>> const& calls_by_rank,
+    std::uint64_t after = 0);
 
 /// "all_reduce of 40 bytes (fp64)"; without the bytes where each rank has its
 /// own.

@@ -129,6 +129,8 @@ TEST(CallDifference, FindsTheFirstWhereAllHaveCalls) {
   EXPECT_EQ(found->ranks.usual, 0);
   EXPECT_EQ(found->ranks.of_odd, "b of 8 bytes (fp64)");
   EXPECT_EQ(found->ranks.of_usual, "b of 8 bytes (fp32)");
+  EXPECT_EQ(first_call_difference({usual, other}, 4)->sequence, 5u);
+  EXPECT_FALSE(first_call_difference({usual, other}, 5));
 }
 
 TEST(CallDifference, SizesOfEachRanksOwnAreNone) {
