@@ -12,7 +12,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
-import checkpoint_files  # noqa: E402
+import checkpoint_check  # noqa: E402
 import gasm_cli  # noqa: E402
 from gasm_cli import RunFolder  # noqa: E402
 from host_pair import why_not  # noqa: E402
@@ -42,7 +42,7 @@ class FailureCase(TwoHostsCase):
         """From a checkpoint that is sound, at another number of ranks, to the same end."""
         run = RunFolder(self.run_path(name))
         for step in run.steps():
-            checkpoint_files.check(run.checkpoint(step))
+            checkpoint_check.check(run.checkpoint(step))
         self.assertTrue(run.steps())
         run, out = self.train(name, ranks=ranks)
         self.assertRegex(out, r"resumed from step \d+ ")

@@ -80,9 +80,21 @@ def check_file(path, num_bytes, checksum):
     if len(data) != num_bytes or xxh64(data) != checksum:
         raise Bad(f"{path} is not what the manifest says")
     try:
-        tensors_of(data)
-    except Bad as problem:
+        if path.name.endswith(".index.json"):
+            check_index(path, json.loads(data))
+        else:
+            tensors_of(data)
+    except (Bad, ValueError) as problem:
         raise Bad(f"{path}: {problem}") from None
+
+
+def check_index(path, index):
+    """Of a set in several files: each tensor is where it says."""
+    for file in set(index["weight_map"].values()):
+        there = set(tensors_of((path.parent / file).read_bytes()))
+        wanted = {name for name, where in index["weight_map"].items() if where == file}
+        if there != wanted:
+            raise Bad(f"{file} holds other tensors: {sorted(there ^ wanted)[:3]}")
 
 
 def check(folder, known=None):
