@@ -6,82 +6,20 @@
 
 #include <algorithm>
 #include <charconv>
-#include <nlohmann/json.hpp>
 #include <set>
 
+#include "checkpoint_manifest.hpp"
+#include "checkpoint_shards.hpp"
 #include "gasm/base/file.hpp"
-#include "gasm/base/hash.hpp"
 #include "gasm/base/log.hpp"
-#include "gasm/comm/agree.hpp"
 
 namespace gasm {
 namespace {
 
 namespace fs = std::filesystem;
-using json = nlohmann::json;
 
-constexpr int kFormatVersion = 1;
 /// Of the name of a step's old folder while the new one takes its place.
 constexpr std::string_view kReplaced = ".replaced";
-
-std::string step_name(std::int64_t step) {
-  return fmt::format("step-{}", step);
-}
-
-/// N of "step-N", none for any other name.
-std::optional<std::int64_t> step_of(std::string const& name) {
-  if (!name.starts_with("step-")) return std::nullopt;
-  std::int64_t step = 0;
-  auto const* first = name.data() + 5;
-  auto const* last = name.data() + name.size();
-  auto const [end, why] = std::from_chars(first, last, step);
-  if (why != std::errc() || end != last || first == last) return std::nullopt;
-  return step;
-}
-
-Result<json> read_manifest_of(fs::path const& step_folder) {
-  auto const path = step_folder / "manifest.json";
-  auto text = read_text(path);
-  if (!text) return tl::unexpected(text.error());
-  auto manifest = json::parse(*text, nullptr, false);
-  if (manifest.is_discarded() || !manifest.is_object())
-    return failure("{} is not JSON (damaged)", path.string());
-  auto const format = manifest.find("format");
-  if (format == manifest.end() || *format != kFormatVersion)
-    return failure("{} is not of format {} (of another program, or damaged)",
-                   path.string(), kFormatVersion);
-  return manifest;
-}
-
-Result<void> write_files(fs::path const& folder, Checkpoint const& checkpoint,
-                         std::optional<double> score) {
-  json files = json::object();
-  for (auto const& [name, file] : checkpoint.files) {
-    auto const file_name = name + ".safetensors";
-    auto const hash = write_safetensors(folder / file_name, file);
-    if (!hash) return tl::unexpected(hash.error());
-    std::error_code ignored;
-    files[file_name] = {{"bytes", fs::file_size(folder / file_name, ignored)},
-                        {"xxh64", to_hex(*hash)}};
-  }
-  json manifest = {{"format", kFormatVersion},
-                   {"step", checkpoint.step},
-                   {"files", files},
-                   {"facts", checkpoint.facts},
-                   {"score", score ? json(format_exact(*score)) : json()}};
-  return publish_file(folder / "manifest.json", manifest.dump(1) + "\n");
-}
-
-/// None if there is none, or it is damaged.
-std::optional<double> score_in(json const& manifest) {
-  auto const score = manifest.find("score");
-  if (score == manifest.end() || !score->is_string()) return std::nullopt;
-  try {
-    return parse_exact(score->get<std::string>());
-  } catch (Error const&) {
-    return std::nullopt;
-  }
-}
 
 /// What a killed save left behind.
 void remove_leftovers(fs::path const& folder) {
@@ -173,8 +111,8 @@ std::vector<CheckpointInfo> CheckpointStore::list() const {
     auto const step = step_of(name);
     if (!step || entry.is_symlink()) continue;
     CheckpointInfo info{*step, entry.path(), std::nullopt};
-    if (auto manifest = read_manifest_of(entry.path()))
-      info.score = score_in(*manifest);
+    if (auto const manifest = read_checkpoint_manifest(entry.path()))
+      info.score = manifest->score;
     found.push_back(std::move(info));
   }
   std::sort(found.begin(), found.end(),
@@ -185,22 +123,46 @@ std::vector<CheckpointInfo> CheckpointStore::list() const {
 Result<void> CheckpointStore::save(Checkpoint const& checkpoint,
                                    std::optional<double> score,
                                    Retention const& retention) const {
+  auto const path = unfinished(checkpoint.step, std::to_string(::getpid()));
+  if (auto done = prepare(path); !done) return done;
+  auto files = write_shards(path, whole_share(checkpoint).sets, {});
+  if (!files) {
+    (void)remove_tree(path);
+    return tl::unexpected(files.error());
+  }
+  return publish(path,
+                 {.step = checkpoint.step,
+                  .num_ranks = 1,
+                  .score = score,
+                  .facts = checkpoint.facts,
+                  .files = *std::move(files)},
+                 retention);
+}
+
+fs::path CheckpointStore::unfinished(std::int64_t step,
+                                     std::string const& job) const {
+  return folder_ / fmt::format("{}.tmp-{}", step_name(step), job);
+}
+
+Result<void> CheckpointStore::prepare(fs::path const& unfinished) const {
   if (auto made = make_folder(folder_); !made) return made;
   remove_leftovers(folder_);
-  auto const temporary =
-      folder_ /
-      fmt::format("{}.tmp-{}", step_name(checkpoint.step), ::getpid());
-  auto done = make_folder(temporary);
-  if (done) done = write_files(temporary, checkpoint, score);
-  if (done)
-    done = put_in_place(temporary, folder_ / step_name(checkpoint.step));
+  return make_folder(unfinished);
+}
+
+Result<void> CheckpointStore::publish(fs::path const& unfinished,
+                                      CheckpointManifest const& manifest,
+                                      Retention const& retention) const {
+  auto const name = step_name(manifest.step);
+  auto done = write_checkpoint_manifest(unfinished, manifest);
+  if (done) done = put_in_place(unfinished, folder_ / name);
   if (!done) {
-    (void)remove_tree(temporary);
+    (void)remove_tree(unfinished);
     return done;
   }
-  done = publish_symlink(folder_ / "latest", step_name(checkpoint.step));
+  done = publish_symlink(folder_ / "latest", name);
   if (!done) return done;
-  return prune(checkpoint.step, retention);
+  return prune(manifest.step, retention);
 }
 
 Result<void> CheckpointStore::prune(std::int64_t step,
@@ -220,61 +182,31 @@ Result<void> CheckpointStore::prune(std::int64_t step,
 }
 
 Result<Checkpoint> CheckpointStore::load(fs::path const& step_folder) const {
-  auto const manifest = read_manifest_of(step_folder);
+  std::error_code none;
+  if (fs::is_symlink(step_folder, none) && !fs::exists(step_folder, none))
+    return failure("{} points to {}, which is not there", step_folder.string(),
+                   fs::read_symlink(step_folder, none).string());
+  auto manifest = read_checkpoint_manifest(step_folder);
   if (!manifest) return tl::unexpected(manifest.error());
   try {
-    Checkpoint checkpoint;
-    checkpoint.step = manifest->at("step").get<std::int64_t>();
-    checkpoint.facts =
-        manifest->at("facts").get<std::map<std::string, std::string>>();
-    for (auto const& [file_name, facts] : manifest->at("files").items()) {
-      auto const path = step_folder / file_name;
-      auto const hash = xxh64_file(path);
-      if (!hash) return tl::unexpected(hash.error());
-      if (to_hex(*hash) != facts.at("xxh64").get<std::string>())
-        return failure("{} has the checksum {}, its manifest says {} (damaged)",
-                       path.string(), to_hex(*hash),
-                       facts.at("xxh64").get<std::string>());
-      auto file = read_safetensors(path);
-      if (!file) return tl::unexpected(file.error());
-      checkpoint.files.emplace(fs::path(file_name).stem().string(),
-                               *std::move(file));
-    }
-    return checkpoint;
-  } catch (json::exception const& failed) {
-    return failure("{} lacks what a checkpoint manifest says ({})",
-                   (step_folder / "manifest.json").string(), failed.what());
+    return Checkpoint{.step = manifest->step,
+                      .files = read_shards(step_folder, *manifest),
+                      .facts = std::move(manifest->facts)};
+  } catch (Error const& failed) {
+    return tl::unexpected(failed);
+  } catch (std::exception const& failed) {
+    return failure("{} cannot be read ({})", step_folder.string(),
+                   error_of(failed).what());
   }
 }
 
-void save_checkpoint(Communicator const& comm, CheckpointStore const& store,
-                     Checkpoint const& checkpoint, std::optional<double> score,
-                     Retention const& retention) {
-  Result<void> mine;
-  if (comm.is_root()) mine = store.save(checkpoint, score, retention);
-  agree_ok(comm, mine);
-}
-
-std::optional<Checkpoint> load_newest_checkpoint(Communicator const& comm,
-                                                 CheckpointStore const& store) {
-  // Rank 0 looks at the disk; all ranks read what it names.
-  std::vector<CheckpointInfo> list;
-  if (comm.is_root()) list = store.list();
-  auto num_left = static_cast<std::int64_t>(list.size());
-  comm.broadcast(num_left);
-  for (; num_left > 0; --num_left) {
-    std::string path;
-    if (comm.is_root())
-      path = list[static_cast<std::size_t>(num_left - 1)].path.string();
-    comm.broadcast(path);
-    auto checkpoint = store.load(path);
-    std::int64_t const failed = checkpoint ? 0 : 1;
-    if (comm.all_reduce_max(failed) == 0) return *std::move(checkpoint);
-    if (!checkpoint)
-      log_rank_warn("checkpoint {} is passed over: {}", path,
-                    checkpoint.error().what());
-  }
-  return std::nullopt;
+CheckpointShare whole_share(Checkpoint checkpoint) {
+  CheckpointShare share{.step = checkpoint.step,
+                        .sets = {},
+                        .facts = std::move(checkpoint.facts)};
+  for (auto& [set, file] : checkpoint.files)
+    share.sets[set].common = std::move(file);
+  return share;
 }
 
 }  // namespace gasm

@@ -165,6 +165,27 @@ TensorFile DeviceOptimizer::state() const {
   return whole;
 }
 
+TensorShare DeviceOptimizer::share() const {
+  if (!is_built() || !sums_->is_shared_out())
+    return {.common = state(), .own = {}, .slices = {}, .is_divided = false};
+  TensorShare share{.common = {}, .own = {}, .slices = {}, .is_divided = true};
+  for (std::size_t k = 0; k < kinds_.size(); ++k)
+    for (auto const& segment : segments_) {
+      auto const& parameter = parameters_[segment.parameter];
+      auto const whole = kinds_[k] + "." + parameter.name;
+      auto const name = whole + "@" + std::to_string(segment.from);
+      share.own.emplace(name,
+                        moments_[k].narrow(0, segment.place, segment.count));
+      share.slices.emplace(
+          name, TensorSlice{.of = whole,
+                            .from = segment.from,
+                            .shape = parameter.parameter.sizes().vec()});
+    }
+  if (optim_.kind == OptimKind::adamw)
+    share.common.tensors.emplace(kSteps, steps_.to(at::kCPU, at::kLong));
+  return share;
+}
+
 void DeviceOptimizer::load_state(TensorFile const& file) {
   auto checked = empty_state();
   for (auto& [name, tensor] : checked.tensors)

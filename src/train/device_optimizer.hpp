@@ -37,6 +37,7 @@ class DeviceOptimizer : public OptimizerState {
 
   /// Collective where gradients are shared out; waits.
   TensorFile state() const override;
+  TensorShare share() const override;
   void load_state(TensorFile const& file) override;
 
  private:

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "gasm/ckpt/safetensors.hpp"
+#include "gasm/ckpt/tensor_share.hpp"
 #include "gasm/config/optim_config.hpp"
 #include "gasm/models/block_listener.hpp"
 #include "gasm/models/model_summary.hpp"
@@ -19,8 +19,14 @@ class OptimizerState {
  public:
   virtual ~OptimizerState() = default;
 
-  /// What it remembers of each parameter, as WHAT.NAME.
+  /// What it remembers of each parameter, as WHAT.NAME. Collective where it is
+  /// shared out over the ranks.
   virtual TensorFile state() const = 0;
+  /// What this rank has of it, without communication, for a checkpoint: the
+  /// tensors themselves, which the next step changes.
+  virtual TensorShare share() const {
+    return {.common = state(), .own = {}, .slices = {}, .is_divided = false};
+  }
   /// The reverse; an Error names what is missing or misshapen.
   virtual void load_state(TensorFile const& file) = 0;
 };

@@ -155,6 +155,25 @@ TensorFile ShardedOptimizer::state() const {
   return whole;
 }
 
+TensorShare ShardedOptimizer::share() const {
+  if (whole_) return whole_->share();
+  auto const part = part_->state();
+  TensorShare share{.common = {}, .own = {}, .slices = {}, .is_divided = true};
+  for (auto const& kind : kinds_)
+    for (auto const& segment : segments_) {
+      auto const name = kind + "." + info_of(segment).name;
+      auto const& parameter = parameters_[segment.parameter];
+      share.own.emplace(name, part.tensors.at(name));
+      share.slices.emplace(
+          name, TensorSlice{.of = kind + "." + parameter.name,
+                            .from = segment.from,
+                            .shape = parameter.parameter.sizes().vec()});
+    }
+  for (auto const& [key, tensor] : part.tensors)
+    if (kind_of(key).empty()) share.common.tensors.emplace(key, tensor);
+  return share;
+}
+
 void ShardedOptimizer::load_state(TensorFile const& file) {
   if (whole_) return whole_->load_state(file);
   part_->load_state(part_of(file));

@@ -33,6 +33,7 @@ class ShardedOptimizer : public Optimizer {
   void settle() override;
   BlockListener* begin_forward() override;
   TensorFile state() const override;
+  TensorShare share() const override;
   void load_state(TensorFile const& file) override;
 
  private:

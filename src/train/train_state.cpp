@@ -36,7 +36,7 @@ TensorFile file_of(NamedTensors const& state_dict, TrainState const& state,
                    RunIdentity const& identity) {
   TensorFile file;
   for (auto const& [name, tensor] : state_dict)
-    file.tensors.emplace(name, tensor.detach().to(at::kCPU));
+    file.tensors.emplace(name, tensor.detach());
   file.metadata = {{"format", "pt"},
                    {"step", std::to_string(state.step)},
                    {"classes", identity.classes}};
@@ -93,16 +93,17 @@ std::string classes_hash(std::vector<std::string> const& names) {
   return to_hex(xxh64(all));
 }
 
-Checkpoint make_checkpoint(TrainState const& state, RunIdentity const& identity,
-                           TrainedParts const& parts) {
-  Checkpoint checkpoint;
+CheckpointShare make_checkpoint(TrainState const& state,
+                                RunIdentity const& identity,
+                                TrainedParts const& parts) {
+  CheckpointShare checkpoint;
   checkpoint.step = state.step;
   auto const weights = named_tensors(parts.model);
-  checkpoint.files.emplace("model", file_of(weights, state, identity));
-  checkpoint.files.emplace("optimizer", parts.optimizer.state());
+  checkpoint.sets["model"].common = file_of(weights, state, identity);
+  checkpoint.sets["optimizer"] = parts.optimizer.share();
   if (parts.average)
-    checkpoint.files.emplace(
-        "ema", file_of(parts.average->put_into(weights), state, identity));
+    checkpoint.sets["ema"].common =
+        file_of(parts.average->put_into(weights), state, identity);
   checkpoint.facts = {
       {"epoch_bad", std::to_string(state.epoch_bad)},
       {"evaluated_step", std::to_string(state.evaluated_step)},

@@ -46,9 +46,11 @@ struct TrainedParts {
   WeightAverage* average = nullptr;
 };
 
-/// Files: model, optimizer, and ema where there is an average: a model too.
-Checkpoint make_checkpoint(TrainState const& state, RunIdentity const& identity,
-                           TrainedParts const& parts);
+/// The sets model, optimizer, and ema where there is an average: a model too.
+/// Of the tensors themselves, which the next step changes.
+CheckpointShare make_checkpoint(TrainState const& state,
+                                RunIdentity const& identity,
+                                TrainedParts const& parts);
 
 /// Puts a checkpoint back. An Error if it belongs to another experiment or
 /// other data, or its tensors do not fit.

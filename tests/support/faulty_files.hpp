@@ -93,7 +93,7 @@ class FaultyFiles : public FileCalls {
     struct stat info {};
     ::fstat(fd, &info);
     synced_bytes_[info.st_ino] = static_cast<std::uintmax_t>(info.st_size);
-    return FileCalls::fsync(fd);
+    return 0;  // this disk's word is all that counts
   }
   int sync_folder(char const* path) override {
     std::lock_guard const lock(mutex_);
@@ -101,7 +101,7 @@ class FaultyFiles : public FileCalls {
     std::erase_if(pending_, [&](Change const& change) {
       return change.to.parent_path() == std::filesystem::path(path);
     });
-    return FileCalls::sync_folder(path);
+    return 0;
   }
   int rename(char const* from, char const* to) override {
     std::lock_guard const lock(mutex_);

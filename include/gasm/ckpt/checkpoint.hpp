@@ -10,23 +10,43 @@
 
 #include "gasm/base/result.hpp"
 #include "gasm/ckpt/safetensors.hpp"
+#include "gasm/ckpt/tensor_share.hpp"
 #include "gasm/comm/communicator.hpp"
 
 namespace gasm {
 
-/// One published step of a run: files of tensors, and facts.
+/// One published step of a run: sets of tensors, and facts.
 ///
-/// On the disk: checkpoints/step-N/{<file>.safetensors..., manifest.json}. The
-/// manifest names each file with its size and XXH64 and is written last, and
-/// the folder is renamed into place after that: what has no manifest that
-/// verifies is not a checkpoint. The links `latest` and `best` lie beside.
+/// On the disk: checkpoints/step-N/{<set>.safetensors or its shards,
+/// manifest.json}. The manifest names each file with its size and XXH64 and is
+/// written last, and the folder is renamed into place after that: what has no
+/// manifest that verifies is not a checkpoint. The links `latest` and `best`
+/// lie beside.
 struct Checkpoint {
   std::int64_t step = 0;
-  /// "model" -> model.safetensors, "optimizer" -> optimizer.safetensors, ...
+  /// "model", "optimizer", ...: whole, whoever wrote which part of them.
   std::map<std::string, TensorFile> files;
   /// Small facts: cursor, digests, best value, ... (strings; doubles are
   /// written with format_exact).
   std::map<std::string, std::string> facts;
+};
+
+/// What one rank has of a checkpoint.
+struct CheckpointShare {
+  std::int64_t step = 0;
+  std::map<std::string, TensorShare> sets;
+  std::map<std::string, std::string> facts;
+};
+
+/// All of a checkpoint, for one rank to write alone.
+CheckpointShare whole_share(Checkpoint checkpoint);
+
+/// Who writes what: a set that all ranks have is cut into files of `min_bytes`
+/// or more, at most one a rank.
+struct ShardWriter {
+  int rank = 0;
+  int num_ranks = 1;
+  std::uint64_t min_bytes = std::uint64_t{64} << 20;
 };
 
 struct Retention {
@@ -41,6 +61,8 @@ struct CheckpointInfo {
   std::optional<double> score;  ///< validation top-1, higher is better
 };
 
+struct CheckpointManifest;
+
 /// The checkpoints of one run folder. Not collective but for save_checkpoint
 /// and load_newest_checkpoint.
 class CheckpointStore {
@@ -53,15 +75,26 @@ class CheckpointStore {
   /// The step folders, oldest first; whether they are good, load() tells.
   std::vector<CheckpointInfo> list() const;
 
-  /// Writes step-N.tmp-PID, publishes it, points `latest` (and `best` when the
-  /// score is the highest, the newest of equals) to it and prunes what
-  /// `retention` does not keep of this and earlier steps; the one just saved
-  /// stays. On failure nothing that was there is touched, and the temporary
-  /// folder is removed.
+  /// One rank saves all: prepare, write_shards, publish.
   Result<void> save(Checkpoint const& checkpoint, std::optional<double> score,
                     Retention const& retention) const;
 
-  /// Reads and verifies one (manifest, checksums).
+  /// The folder in which a job that calls itself `job` writes a step.
+  std::filesystem::path unfinished(std::int64_t step,
+                                   std::string const& job) const;
+  /// Makes it, and removes what killed saves left behind. One rank.
+  Result<void> prepare(std::filesystem::path const& unfinished) const;
+  /// When all files of `manifest` are in `unfinished`, and synced: writes the
+  /// manifest, renames the folder to step-N, points `latest` (and `best` when
+  /// the score is the highest, the newest of equals) to it and prunes what
+  /// `retention` does not keep of this and earlier steps; the one just saved
+  /// stays. On failure nothing that was there is touched, and `unfinished` is
+  /// removed. One rank.
+  Result<void> publish(std::filesystem::path const& unfinished,
+                       CheckpointManifest const& manifest,
+                       Retention const& retention) const;
+
+  /// Reads and verifies one (manifest, sizes, checksums), whoever wrote it.
   Result<Checkpoint> load(std::filesystem::path const& step_folder) const;
 
  private:
@@ -70,14 +103,16 @@ class CheckpointStore {
   std::filesystem::path folder_;
 };
 
-/// Rank 0 saves, all ranks learn how it went: throws AgreedError on all if it
-/// failed. Collective.
+/// Each rank writes its share, root publishes, all ranks learn how it went:
+/// throws AgreedError on all if it failed. Collective.
 void save_checkpoint(Communicator const& comm, CheckpointStore const& store,
-                     Checkpoint const& checkpoint, std::optional<double> score,
-                     Retention const& retention);
+                     CheckpointShare const& share, std::optional<double> score,
+                     Retention const& retention,
+                     std::uint64_t min_shard_bytes = ShardWriter{}.min_bytes);
 
 /// The newest checkpoint that verifies on all ranks; damaged ones are named in
-/// a warning and passed over. None if there is none. Collective.
+/// a warning and passed over. None if there is none. Throws AgreedError on all
+/// for one that a newer version wrote. Collective.
 std::optional<Checkpoint> load_newest_checkpoint(Communicator const& comm,
                                                  CheckpointStore const& store);
 

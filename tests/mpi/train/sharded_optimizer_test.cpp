@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "gasm/ckpt/checkpoint.hpp"
 #include "support/mpi_main.hpp"
 
 namespace gasm {
@@ -115,6 +116,27 @@ TEST_P(ShardedOptimizerTest, GoesOnFromAWholeState) {
   used.step(2);
   expect_equal(fresh, whole);
   expect_equal(used, whole);
+}
+
+/// What the ranks write apart is, put together, the state as it is whole.
+TEST_P(ShardedOptimizerTest, ItsSharesAreTheStateInACheckpoint) {
+  auto const& world = test_world();
+  CheckpointStore const store(shared_temp_folder() / "checkpoints");
+  Training sharded(optim(), SumFor::owner);
+  for (std::int64_t step = 0; step < 3; ++step) {
+    CheckpointShare share{.step = step, .sets = {}, .facts = {}};
+    share.sets["optimizer"] = sharded.optimizer->share();
+    EXPECT_EQ(share.sets.at("optimizer").is_divided, step > 0);
+    save_checkpoint(world, store, share, {}, {});
+    auto const found = load_newest_checkpoint(world, store);
+    ASSERT_TRUE(found);
+    auto const& tensors = found->files.at("optimizer").tensors;
+    auto const whole = sharded.optimizer->state().tensors;
+    ASSERT_EQ(tensors.size(), whole.size());
+    for (auto const& [key, tensor] : whole)
+      EXPECT_TRUE(at::equal(tensors.at(key), tensor)) << key;
+    sharded.step(static_cast<int>(step));
+  }
 }
 
 /// What is to be saved by it: each rank keeps moments of its part alone.

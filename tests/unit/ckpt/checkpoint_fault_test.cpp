@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include "checkpoint_manifest.hpp"
+#include "checkpoint_shards.hpp"
+#include "gasm/base/file.hpp"
 #include "gasm/ckpt/checkpoint.hpp"
 #include "support/faulty_files.hpp"
 #include "support/temp_folder.hpp"
@@ -28,7 +31,43 @@ Checkpoint make(std::int64_t step, double value) {
 struct Case {
   std::int64_t old_step;
   int keep_last;
+  int num_ranks = 1;  ///< that write the new one
 };
+
+/// Of make(): each of two ranks has half of the optimiser's state.
+CheckpointShare share_of(Checkpoint const& whole, int rank) {
+  auto share = whole_share(whole);
+  auto& set = share.sets.at("optimizer");
+  auto const state = set.common.tensors.at("exp_avg.w");
+  set.common.tensors.clear();
+  set.is_divided = true;
+  auto const name = "exp_avg.w@" + std::to_string(32 * rank);
+  set.own[name] = state.narrow(0, 32 * rank, 32);
+  set.slices[name] = {.of = "exp_avg.w", .from = 32 * rank, .shape = {64}};
+  return share;
+}
+
+/// As save_checkpoint does on two ranks, one after the other.
+Result<void> save_on_two(CheckpointStore const& store, Checkpoint const& whole,
+                         Retention const& retention) {
+  auto const path = store.unfinished(whole.step, "job");
+  if (auto done = store.prepare(path); !done) return done;
+  CheckpointManifest manifest{.step = whole.step,
+                              .num_ranks = 2,
+                              .score = std::nullopt,
+                              .facts = {},
+                              .files = {}};
+  for (int rank = 0; rank < 2; ++rank) {
+    auto files = write_shards(path, share_of(whole, rank).sets,
+                              {.rank = rank, .num_ranks = 2, .min_bytes = 0});
+    if (!files) {
+      (void)remove_tree(path);
+      return tl::unexpected(files.error());
+    }
+    manifest.files.merge(*files);
+  }
+  return store.publish(path, manifest, retention);
+}
 
 class CheckpointFault : public ::testing::Test {
  protected:
@@ -38,15 +77,21 @@ class CheckpointFault : public ::testing::Test {
   static constexpr double kNew = 7.0;
 
   struct Run {
-    explicit Run(Case const& what) : retention{what.keep_last, 0} {
+    explicit Run(Case const& what)
+        : retention{what.keep_last, 0}, num_ranks(what.num_ranks) {
       value_or_throw(store.save(make(what.old_step, kOld), {}, retention));
     }
-    Result<void> save() { return store.save(make(kStep, kNew), {}, retention); }
+    Result<void> save() const {
+      auto const made = make(kStep, kNew);
+      return num_ranks == 1 ? store.save(made, {}, retention)
+                            : save_on_two(store, made, retention);
+    }
 
     TempFolder folder;
     FaultyFiles files;
     CheckpointStore store{folder.path() / "run" / "checkpoints"};
     Retention retention;
+    int num_ranks;
   };
 
   /// The old one or the new one, whole; and the next save tidies up.
@@ -78,7 +123,7 @@ class CheckpointFault : public ::testing::Test {
     return run.files.num_calls();
   }
 
-  static constexpr Case kCases[] = {{1, 1}, {1, 2}, {2, 1}};
+  static constexpr Case kCases[] = {{1, 1}, {1, 2}, {2, 1}, {1, 1, 2}};
 };
 
 TEST_F(CheckpointFault, AFailureAtAnyCallIsNamedAndLosesNothing) {
