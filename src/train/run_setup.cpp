@@ -307,6 +307,7 @@ std::string experiment_digest(RunConfig const& config) {
   neutral.eval = {};
   neutral.checkpoint = {};
   neutral.log = {};
+  neutral.alerts = {};
   return digest(neutral);
 }
 

@@ -66,6 +66,7 @@ class TrainLoop {
   /// Returns the step to go on from; none for a fresh start.
   std::optional<std::int64_t> resume();
   TrainOutcome run(RunLog& log);
+  std::int64_t total_steps() const { return length_.total_steps; }
 
  private:
   /// One step, on a CPU or on a GPU (train_loop_device.cpp).

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "gasm/config/alerts_config.hpp"
 #include "gasm/config/checkpoint_config.hpp"
 #include "gasm/config/data_config.hpp"
 #include "gasm/config/eval_config.hpp"
@@ -59,6 +60,7 @@ struct RunConfig {
   ParallelConfig parallel;
   CheckpointConfig checkpoint;
   LogConfig log;
+  AlertsConfig alerts;
 
   template <class Visitor, class Self>
   static void visit(Visitor& v, Self& self) {
@@ -71,6 +73,7 @@ struct RunConfig {
     v.section("parallel", self.parallel, "How ranks work together.");
     v.section("checkpoint", self.checkpoint, "When to save, what to keep.");
     v.section("log", self.log, "What is reported.");
+    v.section("alerts", self.alerts, "When somebody should look.");
   }
 };
 
