@@ -49,6 +49,13 @@ void CommandLine::add_files(std::vector<std::string>& target,
   files_help_ = help;
 }
 
+void CommandLine::add_folders(std::vector<std::string>& target,
+                              std::string const& help, std::size_t at_least) {
+  add_files(target, help);
+  files_word_ = "folder";
+  fewest_files_ = at_least;
+}
+
 std::string CommandLine::try_help() const {
   return fmt::format("Try gasm {} --help", text_.name);
 }
@@ -107,19 +114,23 @@ void CommandLine::parse(std::vector<std::string> const& words) const {
       throw usage_error("gasm {} needs --{} (it is not given). {}", text_.name,
                         name, try_help());
   if (files_ == nullptr) return;
-  if (files.empty())
-    throw usage_error("gasm {} needs at least one file (none is given). {}",
-                      text_.name, try_help());
+  if (files.size() < fewest_files_)
+    throw usage_error("gasm {} needs at least one {} (none is given). {}",
+                      text_.name, files_word_, try_help());
   *files_ = files;
 }
 
 std::string CommandLine::help() const {
   std::ostringstream options;
   options << options_;
+  auto const word = files_word_ == "file" ? "FILE" : "FOLDER";
+  auto const files = files_ == nullptr    ? std::string()
+                     : fewest_files_ == 0 ? fmt::format(" [{}...]", word)
+                                          : fmt::format(" {}...", word);
   auto text = fmt::format("Usage: gasm {} [options]{}\n\n{}\n\n{}", text_.name,
-                          files_ == nullptr ? "" : " FILE...", text_.purpose,
-                          options.str());
-  if (!files_help_.empty()) text += fmt::format("\nFILE: {}\n", files_help_);
+                          files, text_.purpose, options.str());
+  if (!files_help_.empty())
+    text += fmt::format("\n{}: {}\n", word, files_help_);
   if (!text_.notes.empty()) text += fmt::format("\n{}\n", text_.notes);
   text += fmt::format("\nExample:\n  {}\n", text_.example);
   return text;

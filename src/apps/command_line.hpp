@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/program_options.hpp>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <type_traits>
@@ -65,6 +66,9 @@ class CommandLine {
                 char const* meta, std::string const& help);
   /// Words without an option; at least one must be there.
   void add_files(std::vector<std::string>& target, std::string const& help);
+  /// The same of folders, which need not be there if `at_least` is 0.
+  void add_folders(std::vector<std::string>& target, std::string const& help,
+                   std::size_t at_least);
 
   /// Fills the targets. Throws a usage error that names the option at fault:
   /// unknown (with the nearest one), missing, repeated or not of its type.
@@ -92,6 +96,8 @@ class CommandLine {
   std::vector<std::string> unsigned_;
   std::vector<std::string>* files_ = nullptr;
   std::string files_help_;
+  std::string files_word_ = "file";
+  std::size_t fewest_files_ = 1;
 };
 
 /// Is this process the one that speaks, before MPI has started: rank 0 as the

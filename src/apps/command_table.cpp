@@ -34,6 +34,8 @@ constexpr std::array kCommands = {
     Command{"extract", "keep what the backbones make of clips", run_extract},
     Command{"train", "train a model", run_train},
     Command{"eval", "measure a trained model on held-out clips", run_eval},
+    Command{"watch", "show a run in the terminal", run_watch},
+    Command{"runs", "list run folders and how they stand", run_runs},
     Command{"forward", "run a model on given tensors", run_forward},
     Command{"weights convert", "write published weights as safetensors",
             run_weights_convert},

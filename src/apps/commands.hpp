@@ -30,6 +30,8 @@ int run_bench_decode(Arguments const& arguments);
 int run_bench_model(Arguments const& arguments);
 int run_bench_store(Arguments const& arguments);
 int run_bench_train(Arguments const& arguments);
+int run_watch(Arguments const& arguments);
+int run_runs(Arguments const& arguments);
 int run_doctor(Arguments const& arguments);
 
 }  // namespace gasm

@@ -44,7 +44,7 @@ ExitCode run(Communicator const& world, EvalWords const& words) {
                     world.is_root() ? speaks : silent);
   auto const result = evaluate_run(
       world, config, words.checkpoint, words.data,
-      [&](auto, auto done, auto total) { progress.update(done, total); });
+      [&](auto, auto done, auto total, auto) { progress.update(done, total); });
   progress.clear();
   agree_call(world, [&] {
     if (!world.is_root()) return;

@@ -4,12 +4,14 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace gasm {
 
 /// "synth: 120 of 900 clips, 35.2 a second, 22 s left", for one process that
-/// speaks: a status line that is rewritten in place on a terminal (log.hpp), a
-/// line every ten seconds elsewhere. Goes to standard error.
+/// speaks: a status line that is rewritten in place on a terminal, and cut to
+/// its width (terminal.hpp), a line every ten seconds elsewhere. Goes to
+/// standard error.
 class Progress {
  public:
   enum class Voice { speaks, speaks_on_terminal, silent };
@@ -20,7 +22,9 @@ class Progress {
   Progress& operator=(Progress const&) = delete;
 
   /// `done` smaller than before, or the first: the rate counts from here.
-  void update(std::int64_t done, std::int64_t total);
+  /// `detail`, if any, stands in the line in place of the rate.
+  void update(std::int64_t done, std::int64_t total,
+              std::string_view detail = "");
   /// Takes the status line away.
   void clear();
 
@@ -29,7 +33,8 @@ class Progress {
     double time_s;
     std::int64_t done;
   };
-  std::string line(double now_s, std::int64_t done, std::int64_t total) const;
+  std::string line(double now_s, std::int64_t done, std::int64_t total,
+                   std::string_view detail) const;
 
   std::string what_;
   std::string unit_;

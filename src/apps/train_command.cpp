@@ -56,9 +56,9 @@ ExitCode run(Communicator const& world, TrainOptions const& options,
                                      : Progress::Voice::silent;
   Progress training("train", "steps", voice);
   Progress validation("validate", "micro-batches", voice);
-  auto const outcome =
-      train(world, config, argv, [&](auto what, auto done, auto total) {
-        (what == "train" ? training : validation).update(done, total);
+  auto const outcome = train(
+      world, config, argv, [&](auto what, auto done, auto total, auto detail) {
+        (what == "train" ? training : validation).update(done, total, detail);
       });
   training.clear();
   validation.clear();

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -12,6 +13,7 @@
 #include <utility>
 
 #include "gasm/base/clock.hpp"
+#include "gasm/base/duration_text.hpp"
 #include "gasm/base/file.hpp"
 #include "gasm/base/host_name.hpp"
 #include "gasm/base/log.hpp"
@@ -33,11 +35,16 @@ int lock_within(int fd, double patience_s) {
   return 0;
 }
 
+/// Who holds it, and since when: the holder wrote the file when it began.
 std::string holder_of(std::filesystem::path const& path) {
-  auto text = read_text(path);
-  if (!text || text->empty()) return "another process";
-  while (!text->empty() && text->back() == '\n') text->pop_back();
-  return *text;
+  auto const text = read_text(path);
+  auto who = text ? text->substr(0, text->find('\n')) : "";
+  if (who.empty()) who = "another process";
+  struct stat file {};
+  if (::stat(path.c_str(), &file) != 0) return who;
+  return fmt::format(
+      "{}, for {}", who,
+      duration_text(unix_time_s() - static_cast<double>(file.st_mtime)));
 }
 
 }  // namespace
@@ -68,6 +75,17 @@ Result<FileLock> FileLock::take(std::filesystem::path const& path,
   if (::ftruncate(fd, 0) == 0) [[maybe_unused]]
     auto const ignored = ::write(fd, holder.data(), holder.size());
   return lock;
+}
+
+LockState lock_state(std::filesystem::path const& path) {
+  int const fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return errno == ENOENT ? LockState::free : LockState::unknown;
+  // A shared lock, and for a moment only: who waits for the lock tries again.
+  bool const is_mine = ::flock(fd, LOCK_SH | LOCK_NB) == 0;
+  bool const is_held = !is_mine && errno == EWOULDBLOCK;
+  ::close(fd);
+  if (is_mine) return LockState::free;
+  return is_held ? LockState::held : LockState::unknown;
 }
 
 FileLock::~FileLock() {

@@ -39,6 +39,9 @@ nlohmann::ordered_json to_json(Manifest const& manifest) {
   json["host"] = manifest.host;
   json["world_size"] = manifest.world_size;
   json["num_threads"] = manifest.num_threads;
+  json["total_steps"] = manifest.total_steps
+                            ? nlohmann::ordered_json(*manifest.total_steps)
+                            : nlohmann::ordered_json();
   json["config_digest"] = manifest.config_digest;
   json["data_hashes"] = manifest.data_hashes;
   json["gasm"] = {{"version", manifest.build.version},
@@ -63,6 +66,10 @@ Manifest from_json(nlohmann::json const& json) {
   manifest.host = json.at("host");
   manifest.world_size = json.at("world_size");
   manifest.num_threads = json.at("num_threads");
+  // Manifests before this key have none.
+  if (auto const total = json.find("total_steps");
+      total != json.end() && !total->is_null())
+    manifest.total_steps = total->get<std::int64_t>();
   manifest.config_digest = json.at("config_digest");
   manifest.data_hashes =
       json.at("data_hashes").get<std::map<std::string, std::string>>();

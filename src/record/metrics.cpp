@@ -3,37 +3,16 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <string_view>
 #include <system_error>
 
 #include "gasm/base/clock.hpp"
-#include "gasm/record/alerts.hpp"
 #include "json_lines.hpp"
 
 namespace gasm {
 namespace {
-
-Result<MetricsLine> parse_line(std::string_view text) {
-  // ordered_json keeps the values in the order in which they were written.
-  try {
-    auto const json = nlohmann::ordered_json::parse(text);
-    MetricsLine line;
-    line.time_s = json.at("t");
-    line.step = json.at("step");
-    line.epoch = json.at("epoch");
-    line.split = json.at("split");
-    for (auto const& [name, value] : json.at("m").items())
-      line.values.emplace_back(
-          name, value.is_null() ? std::numeric_limits<double>::quiet_NaN()
-                                : value.get<double>());
-    return line;
-  } catch (nlohmann::json::exception const& e) {
-    return failure("{}", e.what());
-  }
-}
 
 Result<std::string> read_if_there(std::filesystem::path const& path) {
   std::error_code ignored;
@@ -60,7 +39,7 @@ Split split_lines(std::string_view text, std::optional<ResumePoint> resume) {
   auto rest = whole;
   while (!rest.empty()) {
     auto const line = record_detail::take_line(rest);
-    auto const parsed = parse_line(line);
+    auto const parsed = parse_metrics_line(line);
     // A line that cannot be read stays, for its reader to report.
     bool const is_cut = resume && parsed && is_replayed(*parsed, *resume);
     (is_cut ? split.cut : split.kept).append(line).append("\n");
@@ -79,13 +58,33 @@ Result<void> append_text(std::filesystem::path const& path,
   return file->close();
 }
 
-std::string sentence_about(MetricsLine const& line, std::string const& name,
-                           double value) {
-  return fmt::format("{} {} is {} at step {} (not a finite number).",
-                     line.split, name, value, line.step);
+}  // namespace
+
+Result<MetricsLine> parse_metrics_line(std::string_view text) {
+  // ordered_json keeps the values in the order in which they were written.
+  try {
+    auto const json = nlohmann::ordered_json::parse(text);
+    MetricsLine line;
+    line.time_s = json.at("t");
+    line.step = json.at("step");
+    line.epoch = json.at("epoch");
+    line.split = json.at("split");
+    for (auto const& [name, value] : json.at("m").items())
+      line.values.emplace_back(
+          name, value.is_null() ? std::numeric_limits<double>::quiet_NaN()
+                                : value.get<double>());
+    return line;
+  } catch (nlohmann::json::exception const& e) {
+    return failure("{}", e.what());
+  }
 }
 
-}  // namespace
+std::optional<double> find_value(MetricsLine const& line,
+                                 std::string_view name) {
+  for (auto const& [key, value] : line.values)
+    if (key == name) return value;
+  return std::nullopt;
+}
 
 std::string format_metrics_line(MetricsLine const& line) {
   using namespace record_detail;
@@ -100,7 +99,6 @@ std::string format_metrics_line(MetricsLine const& line) {
 }
 
 Result<MetricsWriter> MetricsWriter::open(std::filesystem::path const& path,
-                                          std::filesystem::path const& alerts,
                                           std::optional<ResumePoint> resume) {
   auto const text = read_if_there(path);
   if (!text) return tl::unexpected(text.error());
@@ -116,7 +114,7 @@ Result<MetricsWriter> MetricsWriter::open(std::filesystem::path const& path,
   }
   auto file = FileWriter::open(path, FileWriter::Mode::append);
   if (!file) return tl::unexpected(file.error());
-  return MetricsWriter(*std::move(file), split.kept.size(), alerts);
+  return MetricsWriter(*std::move(file), split.kept.size());
 }
 
 Result<void> MetricsWriter::write(MetricsLine line) {
@@ -126,13 +124,6 @@ Result<void> MetricsWriter::write(MetricsLine line) {
     if (auto mended = file_.truncate(good_size_bytes_); !mended) return mended;
   if (auto written = file_.write(text); !written) return written;
   good_size_bytes_ += text.size();
-
-  for (auto const& [name, value] : line.values) {
-    if (std::isfinite(value)) continue;
-    auto alerted = append_alert(alerts_, {line.time_s, line.step, "non_finite",
-                                          sentence_about(line, name, value)});
-    if (!alerted) return alerted;
-  }
   return {};
 }
 
@@ -143,7 +134,7 @@ Result<std::vector<MetricsLine>> read_metrics(
   std::vector<MetricsLine> lines;
   auto rest = record_detail::whole_lines(*text);
   while (!rest.empty()) {
-    auto line = parse_line(record_detail::take_line(rest));
+    auto line = parse_metrics_line(record_detail::take_line(rest));
     if (!line)
       return failure("{}:{}: not a metrics line ({}).", path.string(),
                      lines.size() + 1, line.error().what());

@@ -8,26 +8,28 @@
 #include "gasm/base/clock.hpp"
 #include "gasm/base/log.hpp"
 #include "gasm/base/memory_use.hpp"
-#include "gasm/record/alerts.hpp"
+#include "gasm/record/metrics_follower.hpp"
 
 namespace gasm {
 
 Result<RunLog> RunLog::open(Communicator const& world, RunFolder const& folder,
                             RunConfig const& config, Manifest manifest,
                             std::string const& model_summary,
-                            std::optional<ResumePoint> resume) {
+                            std::optional<ResumePoint> resume,
+                            double checkpoint_bytes) {
   RunLog log(folder, std::move(manifest));
   if (!world.is_root()) return log;
   if (auto done = write_manifest(folder.manifest(), log.manifest_); !done)
     return tl::unexpected(done.error());
-  auto metrics = MetricsWriter::open(folder.metrics(), folder.alerts(),
-                                     resume.value_or(ResumePoint{}));
+  auto metrics =
+      MetricsWriter::open(folder.metrics(), resume.value_or(ResumePoint{}));
   if (!metrics) return tl::unexpected(metrics.error());
   log.metrics_ = *std::move(metrics);
+  log.open_alerts(config, checkpoint_bytes);
   if (config.log.tensorboard) {
-    auto board = RunBoard::open(folder, config, log.manifest_, model_summary,
-                                resume ? std::optional(resume->step)
-                                       : std::nullopt);
+    auto board =
+        RunBoard::open(folder, config, log.manifest_, model_summary,
+                       resume ? std::optional(resume->step) : std::nullopt);
     if (!board) return tl::unexpected(board.error());
     log.board_ = *std::move(board);
   }
@@ -41,15 +43,55 @@ Result<RunLog> RunLog::open(Communicator const& world, RunFolder const& folder,
   return log;
 }
 
+void RunLog::open_alerts(RunConfig const& config, double checkpoint_bytes) {
+  auto const& alerts = config.alerts;
+  judge_.emplace(AlertLimits{.loss_spike = alerts.loss_spike,
+                             .top1_drop = alerts.top1_drop,
+                             .data_wait = alerts.data_wait,
+                             .bad_clips = alerts.bad_clips,
+                             .clips_per_step = config.train.global_batch});
+  MetricsFollower old_curve(folder_.metrics());
+  if (auto const read = old_curve.update(); !read)
+    log_warn("{}", read.error().what());
+  for (auto const& line : old_curve.lines()) judge_->judge(line);
+  desk_ = std::make_unique<AlertDesk>(
+      folder_.alerts(), alerts.cooldown_s,
+      AlertCommandOptions{.command = alerts.command,
+                          .limit_s = alerts.command_limit_s,
+                          .run_folder = folder_.root(),
+                          .log = folder_.alert_command_log()});
+  watch_ = std::make_unique<RunWatch>(
+      *desk_,
+      RunWatchOptions{.stall_factor = alerts.stall_factor,
+                      .stall_s = alerts.stall_s,
+                      .checkpoints = folder_.checkpoints(),
+                      .disk_bytes = alerts.disk_gb
+                                        ? std::optional(*alerts.disk_gb * 1e9)
+                                        : std::nullopt,
+                      .first_checkpoint_bytes = checkpoint_bytes});
+}
+
+void RunLog::note_progress(std::string_view what, std::int64_t done) {
+  if (!watch_) return;
+  if (what == "train")
+    watch_->note_step(done);
+  else
+    watch_->note_life();
+}
+
 Result<void> RunLog::write_line(MetricsLine line) {
   if (!metrics_) return {};
   line.time_s = unix_time_s();
+  auto const alerts = judge_->judge(line);
   if (board_)
     if (auto done = board_->write_line(line); !done) return done;
   if (gauges_) gauges_->note(line);
-  auto const written = metrics_->write(std::move(line));
+  auto written = metrics_->write(std::move(line));
   if (gauges_) gauges_->publish();
-  return written;
+  if (!written) return written;
+  for (auto const& alert : alerts)
+    if (auto done = desk_->raise(alert); !done) return done;
+  return {};
 }
 
 Result<void> RunLog::write_step(StepReport const& report) {
@@ -59,6 +101,9 @@ Result<void> RunLog::write_step(StepReport const& report) {
       "{:.1f} clips/s",
       report.step, report.epoch, report.loss, 100 * report.top1, report.lr,
       report.clips_per_s);
+  headline_ = fmt::format("loss {:.4f}, {:.1f} clips/s, data wait {:.0f} %",
+                          report.loss, report.clips_per_s,
+                          100 * report.data_wait_fraction);
   auto const& phases = report.phases;
   auto const ms_a_step = [&](double seconds) {
     return 1e3 * seconds / std::max(1, phases.num_steps);
@@ -140,12 +185,14 @@ Result<void> RunLog::write_eval(std::int64_t step, double epoch,
 Result<void> RunLog::alert(std::int64_t step, std::string const& kind,
                            std::string const& text) {
   if (!metrics_) return {};
-  return append_alert(folder_.alerts(),
-                      {.step = step, .kind = kind, .text = text});
+  return desk_->raise({.step = step, .kind = kind, .text = text});
 }
 
 Result<void> RunLog::alert_bad_clips(std::int64_t step, std::string_view what,
                                      std::int64_t num_bad) {
+  if (judge_ && what == "training")
+    if (auto const many = judge_->judge_bad_clips(step, num_bad))
+      if (auto done = desk_->raise(*many); !done) return done;
   return alert(step, "bad_sample",
                fmt::format("{} {} clip{} could not be decoded at step {} (the "
                            "logs name them).",

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,9 +13,12 @@
 #include "gasm/comm/communicator.hpp"
 #include "gasm/config/run_config.hpp"
 #include "gasm/eval/evaluate.hpp"
+#include "gasm/record/alert_desk.hpp"
+#include "gasm/record/alert_judge.hpp"
 #include "gasm/record/manifest.hpp"
 #include "gasm/record/metrics.hpp"
 #include "gasm/record/run_folder.hpp"
+#include "gasm/record/run_watch.hpp"
 #include "gasm/store/sample_store.hpp"
 #include "gradient_sum.hpp"
 #include "rank_skew.hpp"
@@ -65,11 +69,19 @@ struct DataReport {
 class RunLog {
  public:
   /// Opens the curve (cut to `resume` if the run goes on), TensorBoard,
-  /// Prometheus' file and the manifest.
+  /// Prometheus' file and the manifest, and begins to watch the run. A
+  /// checkpoint takes about `checkpoint_bytes`.
   static Result<RunLog> open(Communicator const& world, RunFolder const& folder,
                              RunConfig const& config, Manifest manifest,
                              std::string const& model_summary,
-                             std::optional<ResumePoint> resume);
+                             std::optional<ResumePoint> resume,
+                             double checkpoint_bytes);
+
+  /// A sign of life: what OnProgress is told.
+  void note_progress(std::string_view what, std::int64_t done);
+  /// The last line of the curve for people: "loss 1.2345, 9.1 clips/s, data
+  /// wait 3 %"; "" before the first.
+  std::string const& headline() const { return headline_; }
 
   Result<void> write_step(StepReport const& report);
   Result<void> write_data(DataReport const& report);
@@ -94,6 +106,7 @@ class RunLog {
   RunLog(RunFolder folder, Manifest manifest)
       : folder_(std::move(folder)), manifest_(std::move(manifest)) {}
   Result<void> write_line(MetricsLine line);
+  void open_alerts(RunConfig const& config, double checkpoint_bytes);
 
   RunFolder folder_;
   Manifest manifest_;
@@ -101,6 +114,10 @@ class RunLog {
   std::optional<RunBoard> board_;
   std::optional<RunGauges> gauges_;
   double record_s_ = 0.0;  ///< what the last line of a step took
+  std::string headline_;
+  std::optional<AlertJudge> judge_;
+  std::unique_ptr<AlertDesk> desk_;
+  std::unique_ptr<RunWatch> watch_;  // after the desk, which it uses
 };
 
 }  // namespace gasm

@@ -321,6 +321,7 @@ std::string experiment_digest(RunConfig const& config) {
   neutral.checkpoint = {};
   neutral.log = {};
   neutral.watch = {};
+  neutral.alerts = {};
   return digest(neutral);
 }
 

@@ -115,6 +115,16 @@ void load_weights(Communicator const& world, RunConfig const& config,
   require_same_weights(world, model);
 }
 
+/// What a checkpoint takes, about: what learns, its moments and its average.
+double expected_bytes(RunConfig const& config, Recogniser const& model) {
+  double bytes = 0;
+  double const copies = config.train.ema > 0 ? 4 : 3;
+  for (auto const& tensor : model.parameters())
+    bytes += static_cast<double>(tensor.nbytes()) *
+             (tensor.requires_grad() ? copies : 1);
+  return bytes;
+}
+
 void warn_of_shares(Communicator const& world, RunConfig const& config,
                     TrainingData const& data) {
   auto const step = make_batch_plan(config, data.train.size()).at(0);
@@ -154,6 +164,12 @@ TrainOutcome train(Communicator const& world, RunConfig const& config,
     return utilisation_of(config, *model, device);
   });
 
+  std::optional<RunLog> log;
+  OnProgress const note = [&](auto what, auto done, auto total, auto) {
+    if (log) log->note_progress(what, done);
+    if (on_progress)
+      on_progress(what, done, total, log ? log->headline() : std::string());
+  };
   TrainLoop loop({.world = world,
                   .config = config,
                   .folder = folder,
@@ -164,29 +180,31 @@ TrainOutcome train(Communicator const& world, RunConfig const& config,
                   .device = device,
                   .is_device_step = !device.is_cpu() || is_device_step_asked(),
                   .utilisation = utilisation,
-                  .on_progress = on_progress});
+                  .on_progress = note});
   auto const resume = loop.resume();
   require_same_weights(world, *model);
   // Only now: a refused configuration leaves the old file as it was.
   agree_ok(world, world.is_root()
                       ? publish_file(folder.config(), to_yaml(config))
                       : Result<void>{});
-  auto log = agree(world, RunLog::open(world, folder, config,
-                                       manifest_of(world, config, argv, data),
-                                       summary, resume));
+  auto manifest = manifest_of(world, config, argv, data);
+  manifest.total_steps = loop.total_steps();
+  log = agree(world,
+              RunLog::open(world, folder, config, std::move(manifest), summary,
+                           resume, expected_bytes(config, *model)));
   try {
-    auto outcome = loop.run(log);
+    auto outcome = loop.run(*log);
     bool const is_stopped = outcome.code == ExitCode::requeue;
-    agree_ok(world, log.finish(is_stopped ? RunState::stopped : RunState::done,
-                               is_stopped ? "stopped by request" : ""));
+    agree_ok(world, log->finish(is_stopped ? RunState::stopped : RunState::done,
+                                is_stopped ? "stopped by request" : ""));
     close(data);
     return outcome;
   } catch (AgreedError const& failed) {
-    (void)log.finish(RunState::failed, failed.what());
+    (void)log->finish(RunState::failed, failed.what());
     close(data);
     throw;
   } catch (Error const& failed) {
-    (void)log.finish(RunState::failed, failed.what());
+    (void)log->finish(RunState::failed, failed.what());
     throw;
   }
 }
@@ -227,7 +245,7 @@ EvalResult evaluate_run(Communicator const& world, RunConfig const& config,
        .average = config.eval.average,
        .on_progress = [&](auto done, auto total) {
          watchdog.progress(fmt::format("evaluate {} of {}", done, total));
-         if (on_progress) on_progress("evaluate", done, total);
+         if (on_progress) on_progress("evaluate", done, total, "");
        }});
   source.reader->close();
   return result;

@@ -349,7 +349,7 @@ void TrainLoop::count_bad(std::int64_t step, std::int64_t num_bad,
 void TrainLoop::advance_pace(StepPlan const& plan) {
   pace_.num_clips += plan.num_samples();
   if (parts_.on_progress)
-    parts_.on_progress("train", state_.step, length_.total_steps);
+    parts_.on_progress("train", state_.step, length_.total_steps, "");
 }
 
 bool TrainLoop::is_line_due() const {
@@ -396,7 +396,7 @@ void TrainLoop::validate(RunLog& log) {
                parts_.watchdog.progress(
                    fmt::format("evaluate {} of {}", done, total));
                if (parts_.on_progress)
-                 parts_.on_progress("evaluate", done, total);
+                 parts_.on_progress("evaluate", done, total, "");
              },
          .should_stop = [&] { return parts_.stop.requested(); }});
   }

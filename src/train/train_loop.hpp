@@ -68,6 +68,7 @@ class TrainLoop {
   /// Returns where it goes on; none for a fresh start.
   std::optional<ResumePoint> resume();
   TrainOutcome run(RunLog& log);
+  std::int64_t total_steps() const { return length_.total_steps; }
 
  private:
   /// One step, on a CPU or on a GPU (train_loop_device.cpp).

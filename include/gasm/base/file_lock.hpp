@@ -13,7 +13,8 @@ class FileLock {
  public:
   /// Creates `path` if need be, locks it and writes host and process into it.
   /// Waits up to `patience_s` for a holder that is about to end, then fails
-  /// and names it. On a file system without locks it warns and holds nothing.
+  /// and names it, and for how long it has held the lock. On a file system
+  /// without locks it warns and holds nothing.
   static Result<FileLock> take(std::filesystem::path const& path,
                                double patience_s);
   ~FileLock();
@@ -24,5 +25,15 @@ class FileLock {
   explicit FileLock(int fd) : fd_(fd) {}
   int fd_ = -1;  // -1: holds nothing
 };
+
+enum class LockState {
+  free,  ///< also: there is no such file
+  held,
+  unknown,  ///< the file cannot be read, or its file system has no locks
+};
+
+/// Whether a process holds the lock now. Touches nothing, and disturbs nobody
+/// who waits for it.
+LockState lock_state(std::filesystem::path const& path);
 
 }  // namespace gasm

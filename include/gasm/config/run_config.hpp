@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "gasm/config/alerts_config.hpp"
 #include "gasm/config/checkpoint_config.hpp"
 #include "gasm/config/data_config.hpp"
 #include "gasm/config/eval_config.hpp"
@@ -79,6 +80,7 @@ struct RunConfig {
   CheckpointConfig checkpoint;
   LogConfig log;
   WatchConfig watch;
+  AlertsConfig alerts;
 
   template <class Visitor, class Self>
   static void visit(Visitor& v, Self& self) {
@@ -92,6 +94,7 @@ struct RunConfig {
     v.section("checkpoint", self.checkpoint, "When to save, what to keep.");
     v.section("log", self.log, "What is reported.");
     v.section("watch", self.watch, "Ranks that hang, differ or are slow.");
+    v.section("alerts", self.alerts, "When somebody should look.");
   }
 };
 

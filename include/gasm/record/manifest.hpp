@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -32,9 +33,10 @@ struct Manifest {
   std::vector<std::string> argv;
   std::string host;
   int world_size = 1;
-  int num_threads = 1;                  ///< of arithmetic, each rank
-  std::string start_time;               ///< UTC, as utc_timestamp()
-  std::optional<std::string> end_time;  ///< while it runs: none
+  int num_threads = 1;                      ///< of arithmetic, each rank
+  std::optional<std::int64_t> total_steps;  ///< none: not known, or no training
+  std::string start_time;                   ///< UTC, as utc_timestamp()
+  std::optional<std::string> end_time;      ///< while it runs: none
   RunState state = RunState::running;
   std::string message;  ///< why it failed or stopped, else empty
 };

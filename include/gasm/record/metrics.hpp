@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -29,6 +30,13 @@ struct MetricsLine {
 /// carry a float bit for bit; values that are not finite stand as null.
 std::string format_metrics_line(MetricsLine const& line);
 
+/// A line as it stands in the file, without its newline.
+Result<MetricsLine> parse_metrics_line(std::string_view text);
+
+/// The value of that name; none if the line has none.
+std::optional<double> find_value(MetricsLine const& line,
+                                 std::string_view name);
+
 /// What a resumed run keeps of its curve: lines up to this step.
 struct ResumePoint {
   std::int64_t step = 0;
@@ -44,10 +52,8 @@ class MetricsWriter {
   /// Opens or creates the file. An unfinished last line is cut off. With
   /// `resume`, lines of later steps are cut off too, for the run will write
   /// them again: each step stands once. What is cut is first appended to
-  /// PATH.replayed. Values that are not finite are also reported in
-  /// `alerts` (alerts.hpp).
+  /// PATH.replayed.
   static Result<MetricsWriter> open(std::filesystem::path const& path,
-                                    std::filesystem::path const& alerts,
                                     std::optional<ResumePoint> resume = {});
 
   /// After a failed write the file may end in part of a line; the next write
@@ -58,15 +64,11 @@ class MetricsWriter {
   Result<void> sync() { return file_.sync(); }
 
  private:
-  MetricsWriter(FileWriter file, std::uint64_t good_size_bytes,
-                std::filesystem::path alerts)
-      : file_(std::move(file)),
-        good_size_bytes_(good_size_bytes),
-        alerts_(std::move(alerts)) {}
+  MetricsWriter(FileWriter file, std::uint64_t good_size_bytes)
+      : file_(std::move(file)), good_size_bytes_(good_size_bytes) {}
 
   FileWriter file_;
   std::uint64_t good_size_bytes_;
-  std::filesystem::path alerts_;
 };
 
 /// All lines, oldest first. An unfinished last line is left out; any other

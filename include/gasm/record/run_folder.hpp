@@ -36,6 +36,10 @@ class RunFolder {
   std::filesystem::path manifest() const { return root_ / "manifest.json"; }
   std::filesystem::path metrics() const { return root_ / "metrics.jsonl"; }
   std::filesystem::path alerts() const { return root_ / "alerts.jsonl"; }
+  /// What alerts.command prints.
+  std::filesystem::path alert_command_log() const {
+    return root_ / "logs" / "alert-command.log";
+  }
   std::filesystem::path checkpoints() const { return root_ / "checkpoints"; }
   std::filesystem::path eval() const { return root_ / "eval"; }
   std::filesystem::path log_of_rank(int rank) const;

@@ -25,9 +25,10 @@ struct TrainOutcome {
 };
 
 /// Told on every rank, often: ("train", optimiser steps), ("evaluate", this
-/// rank's micro-batches).
-using OnProgress = std::function<void(std::string_view what, std::int64_t done,
-                                      std::int64_t total)>;
+/// rank's micro-batches). `detail`: what else a person wants to know, or "".
+using OnProgress =
+    std::function<void(std::string_view what, std::int64_t done,
+                       std::int64_t total, std::string_view detail)>;
 
 /// Trains as `config` says, from the newest checkpoint of the run folder if
 /// there is one: run folder, stores, model, loop, validation, checkpoints,

@@ -7,7 +7,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <filesystem>
 #include <optional>
+#include <string>
 
 #include "gasm/base/host_name.hpp"
 #include "support/temp_folder.hpp"
@@ -27,7 +30,8 @@ TEST(FileLock, IsHeldByOneAndNamesIt) {
   EXPECT_THAT(
       second.error().what(),
       AllOf(HasSubstr(temp.path().string() + " is in use"),
-            HasSubstr(host_name()), HasSubstr(std::to_string(::getpid()))));
+            HasSubstr(host_name()), HasSubstr(std::to_string(::getpid())),
+            HasSubstr(", for 0")));
   first.reset();
   EXPECT_TRUE(FileLock::take(temp / "lock", 0));
 }
@@ -58,6 +62,31 @@ TEST(FileLock, OfAKilledProcessIsGivenBack) {
   ::kill(child, SIGKILL);
   EXPECT_TRUE(FileLock::take(temp / "lock", 5));
   ::waitpid(child, nullptr, 0);
+}
+
+TEST(FileLock, SaysForHowLongItIsHeldWhateverTheClock) {
+  TempFolder const temp;
+  auto const lock = value_or_throw(FileLock::take(temp / "lock", 0));
+  auto const hold_since = [&](std::chrono::seconds ago) {
+    std::filesystem::last_write_time(
+        temp / "lock", std::filesystem::file_time_type::clock::now() - ago);
+    return std::string(FileLock::take(temp / "lock", 0).error().what());
+  };
+  EXPECT_THAT(hold_since(std::chrono::seconds(7205)),
+              HasSubstr(", for 2 h 00 min)"));
+  EXPECT_THAT(hold_since(std::chrono::seconds(-3600)), HasSubstr(", for 0 s)"));
+}
+
+TEST(FileLock, StateIsSeenFromOutside) {
+  TempFolder const temp;
+  EXPECT_EQ(lock_state(temp / "lock"), LockState::free);
+  EXPECT_FALSE(std::filesystem::exists(temp / "lock"));
+  std::optional<FileLock> lock =
+      value_or_throw(FileLock::take(temp / "lock", 0));
+  EXPECT_EQ(lock_state(temp / "lock"), LockState::held);
+  lock.reset();
+  EXPECT_EQ(lock_state(temp / "lock"), LockState::free);
+  EXPECT_EQ(lock_state(temp / "lock/none"), LockState::unknown);
 }
 
 TEST(FileLock, NamesAFolderThatIsNotThere) {

@@ -13,7 +13,6 @@
 
 #include "gasm/base/clock.hpp"
 #include "gasm/base/rng.hpp"
-#include "gasm/record/alerts.hpp"
 #include "support/temp_folder.hpp"
 
 namespace gasm {
@@ -30,10 +29,9 @@ class MetricsTest : public testing::Test {
   ~MetricsTest() override { set_write_fault(-1, 0); }
 
   MetricsWriter open(std::optional<ResumePoint> resume = {}) {
-    return value_or_throw(MetricsWriter::open(path(), alerts(), resume));
+    return value_or_throw(MetricsWriter::open(path(), resume));
   }
   std::filesystem::path path() const { return folder_ / "metrics.jsonl"; }
-  std::filesystem::path alerts() const { return folder_ / "alerts.jsonl"; }
   std::string text() const { return value_or_throw(read_text(path())); }
   std::vector<std::int64_t> steps() const {
     std::vector<std::int64_t> found;
@@ -90,7 +88,7 @@ TEST_F(MetricsTest, KeepsTheOrderOfValuesAndFillsInTheTime) {
   EXPECT_NEAR(line.time_s, before_s, 5.0);
 }
 
-TEST_F(MetricsTest, NonFiniteIsNullAndAnAlert) {
+TEST_F(MetricsTest, NonFiniteIsNull) {
   auto writer = open();
   double const nan = std::numeric_limits<double>::quiet_NaN();
   double const inf = std::numeric_limits<double>::infinity();
@@ -98,12 +96,6 @@ TEST_F(MetricsTest, NonFiniteIsNullAndAnAlert) {
   EXPECT_THAT(text(), HasSubstr(R"("m": {"a": null, "b": null})"));
   auto const line = value_or_throw(read_metrics(path())).at(0);
   EXPECT_TRUE(std::isnan(line.values[0].second));
-  auto const found = value_or_throw(read_alerts(alerts()));
-  ASSERT_EQ(found.size(), 2u);
-  EXPECT_EQ(found[0].kind, "non_finite");
-  EXPECT_EQ(found[0].step, 7);
-  EXPECT_EQ(found[0].text, "train a is nan at step 7 (not a finite number).");
-  EXPECT_EQ(found[1].text, "train b is -inf at step 7 (not a finite number).");
 }
 
 TEST_F(MetricsTest, IsReadableWhileItIsWritten) {
@@ -207,7 +199,7 @@ TEST_F(MetricsTest, AFullDiskAtResumeLosesNothing) {
   int num_failed = 0;
   for (long n = 0; n < 8; ++n) {
     set_write_fault(n, ENOSPC);
-    auto const opened = MetricsWriter::open(path(), alerts(), ResumePoint{1});
+    auto const opened = MetricsWriter::open(path(), ResumePoint{1});
     set_write_fault(-1, 0);
     if (opened) continue;
     ++num_failed;
@@ -221,7 +213,7 @@ TEST_F(MetricsTest, AFullDiskAtResumeLosesNothing) {
 }
 
 TEST_F(MetricsTest, AReadOnlyPlaceIsNamed) {
-  auto const opened = MetricsWriter::open("/proc/no/metrics.jsonl", alerts());
+  auto const opened = MetricsWriter::open("/proc/no/metrics.jsonl");
   ASSERT_FALSE(opened);
   EXPECT_THAT(opened.error().what(), HasSubstr("/proc/no/metrics.jsonl"));
 }
