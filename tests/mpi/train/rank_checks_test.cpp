@@ -40,6 +40,12 @@ std::string refusal(RankChecks& checks, std::int64_t step) {
   return text;
 }
 
+WatchConfig weights_every(int num_steps) {
+  WatchConfig config;
+  config.weights_every = num_steps;
+  return config;
+}
+
 torch::nn::Linear equal_layer() {
   torch::manual_seed(3);
   return torch::nn::Linear(5, 3);
@@ -47,14 +53,14 @@ torch::nn::Linear equal_layer() {
 
 TEST(RankChecks, RanksThatAreEqualPass) {
   auto layer = equal_layer();
-  RankChecks checks(test_world(), *layer, {.weights_every = 1});
+  RankChecks checks(test_world(), *layer, weights_every(1));
   for (int step = 0; step < 5; ++step) EXPECT_EQ(refusal(checks, step), "");
 }
 
 TEST(RankChecks, NameTheRankThatCalledSomethingElse) {
   if (test_world().size() < 3) GTEST_SKIP() << "most of three ranks agree";
   auto layer = equal_layer();
-  RankChecks checks(test_world(), *layer, {.weights_every = 0});
+  RankChecks checks(test_world(), *layer, weights_every(0));
   EXPECT_EQ(refusal(checks, 0), "");
   for (int rank = 0; rank < test_world().size(); ++rank) {
     bool const is_odd = test_world().rank() == rank;
@@ -78,8 +84,9 @@ TEST(RankChecks, NameTheRankThatCalledSomethingElse) {
 TEST(RankChecks, NameTheRankWhoseWeightsDifferWhenItIsTime) {
   if (test_world().size() == 1) GTEST_SKIP() << "one rank equals itself";
   auto layer = equal_layer();
-  RankChecks checks(test_world(), *layer,
-                    {.calls_every = 0, .weights_every = 4});
+  auto config = weights_every(4);
+  config.calls_every = 0;
+  RankChecks checks(test_world(), *layer, config);
   if (test_world().rank() == 1) {
     torch::NoGradGuard const no_grad;
     layer->bias[2] = std::nextafter(layer->bias[2].item<float>(), 9.0F);
@@ -133,7 +140,10 @@ TEST(Skew, WaitingForOthersIsNotOwnTime) {
 TEST(Skew, IsNamedOnceUntilItIsOver) {
   auto const& world = test_world();
   if (world.size() == 1) GTEST_SKIP() << "one rank is compared with nobody";
-  SkewWatch watch({.skew_factor = 1.5, .skew_lines = 3});
+  WatchConfig config;
+  config.skew_factor = 1.5;
+  config.skew_lines = 3;
+  SkewWatch watch(config);
   int const slow = world.size() - 1;
   auto const line = [&](double factor) {
     watch.look(world, times_of(0.0, world.rank() == slow ? factor : 1.0, 1.0));
