@@ -146,7 +146,7 @@ std::string speed(WatchedRun const& run, int columns) {
   return cut(text, columns);
 }
 
-/// "a step: forward 12.0 ms, backward 20.1 ms, ..."
+/// "40.2 ms a step: forward 12.0, backward 20.1, ..."
 std::string phases(WatchedRun const& run, int columns) {
   auto const* line = last_of(run.lines, "train");
   if (line == nullptr) return "";
@@ -161,10 +161,10 @@ std::string phases(WatchedRun const& run, int columns) {
     if (auto const value = find_value(*line, key)) {
       sum += *value;
       text +=
-          fmt::format("{} {} {:.1f} ms", text.empty() ? "" : ",", word, *value);
+          fmt::format("{} {} {:.1f}", text.empty() ? "" : ",", word, *value);
     }
   if (text.empty()) return "";
-  return cut(fmt::format("a step:{} (together {:.1f} ms)", text, sum), columns);
+  return cut(fmt::format("{:.1f} ms a step:{}", sum, text), columns);
 }
 
 std::vector<std::string> alert_lines(WatchedRun const& run, int columns,

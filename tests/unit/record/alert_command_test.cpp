@@ -94,10 +94,10 @@ TEST_F(AlertCommandTest, OneThatHangsIsKilledWithItsChildren) {
   AlertCommand command(options("sleep 60 & echo $! > " + quoted("child") +
                                    "; echo $$ > " + quoted("pid") +
                                    "; trap '' TERM; wait; sleep 60",
-                               0.5));
+                               2));
   command.start({5.0, 1, "stall", "b"});
-  EXPECT_TRUE(log_says("killed (kind stall; it took longer than 0.5 s)"));
-  EXPECT_FALSE(is_alive("pid"));
+  EXPECT_TRUE(log_says("killed (kind stall; it took longer than 2 s)"));
+  EXPECT_TRUE(comes_true([&] { return !is_alive("pid"); }));
   EXPECT_TRUE(comes_true([&] { return !is_alive("child"); }));
 }
 

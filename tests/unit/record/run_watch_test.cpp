@@ -46,7 +46,7 @@ class RunWatchTest : public testing::Test {
 };
 
 TEST_F(RunWatchTest, AStandstillIsSaidOnceByAnotherThread) {
-  RunWatch watch(desk_, stalls(2, 0.3));
+  RunWatch watch(desk_, stalls(0.1, 0.3));
   watch.note_step(17);
   sleep_s(1.2);
   auto const alerts = found();
