@@ -229,7 +229,7 @@ class Train(TrainCase):
         first = self.start("shared", fault="hang:0:train:4")
         self.wait_for_step(first, RunFolder(self.run_path("shared")), 3)
         _, out = self.train("shared", code=4, within_s=20)
-        self.assertRegex(out, r"/shared is in use \(host \S+, process \d+\)")
+        self.assertRegex(out, r"/shared is in use \(host \S+, process \d+, for \d+ s\)")
         first.end()
         run, _ = self.train("shared")
         self.assert_undisturbed(run)
