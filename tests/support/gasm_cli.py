@@ -81,8 +81,10 @@ class Job:
             self.process.wait()
 
     def ranks(self):
-        """Process ids of the ranks."""
-        return sorted(children_of(self.process.pid))
+        """Process ids of the ranks that have left mpiexec's own program behind, which
+        waits for that: a child that is stopped before would hold it."""
+        return sorted(pid for pid in children_of(self.process.pid)
+                      if program_of(pid) != program_of(self.process.pid))
 
 
 def kill(pid, number):
@@ -90,6 +92,13 @@ def kill(pid, number):
         os.kill(pid, number)
     except ProcessLookupError:
         pass
+
+
+def program_of(pid):
+    try:
+        return os.readlink(f"/proc/{pid}/exe")
+    except OSError:
+        return ""
 
 
 def children_of(pid):
