@@ -51,6 +51,22 @@ tl::unexpected<Error> write_failure(std::filesystem::path const& path,
                  advice(why));
 }
 
+/// `path` and its parents, of which errors speak as of `wanted`.
+Result<void> make_folder_for(std::filesystem::path const& wanted,
+                             std::filesystem::path const& path) {
+  std::error_code none;
+  if (path.empty() || std::filesystem::is_directory(path, none)) return {};
+  auto const parent = path.parent_path();
+  if (auto done = make_folder_for(wanted, parent); !done) return done;
+  if (file_calls().mkdir(path.c_str(), 0777) == 0) return sync_folder(parent);
+  int why = errno;
+  // Made meanwhile by another rank: as good as made here.
+  if (why == EEXIST && std::filesystem::is_directory(path, none)) return {};
+  if (why == EEXIST) why = ENOTDIR;
+  return failure("cannot create the folder {} ({}){}", wanted.string(),
+                 errno_text(why), advice(why));
+}
+
 }  // namespace
 
 void set_write_fault(long n, int error_number) {
@@ -209,16 +225,7 @@ Result<void> sync_folder(std::filesystem::path const& folder) {
 }
 
 Result<void> make_folder(std::filesystem::path const& path) {
-  std::error_code none;
-  if (path.empty() || std::filesystem::is_directory(path, none)) return {};
-  auto const parent = path.parent_path();
-  if (auto done = make_folder(parent); !done) return done;
-  if (file_calls().mkdir(path.c_str(), 0777) == 0) return sync_folder(parent);
-  // Made meanwhile by another rank: as good as made here.
-  int const why = errno;
-  if (why == EEXIST && std::filesystem::is_directory(path, none)) return {};
-  return failure("cannot create the folder {} ({}){}", path.string(),
-                 errno_text(why), advice(why));
+  return make_folder_for(path, path);
 }
 
 Result<void> remove_tree(std::filesystem::path const& path) {
