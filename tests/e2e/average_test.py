@@ -7,28 +7,18 @@ average_test.py --gasm BINARY [--mpirun MPIRUN] [-k PATTERN]
 import array
 import json
 import pathlib
-import struct
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 import gasm_cli  # noqa: E402
+from checkpoint_files import values_of  # noqa: E402
 from gasm_cli import STEPS, TrainCase  # noqa: E402
 
 ALL_STEPS = {"checkpoint.every_steps": 1, "checkpoint.keep_last": 100}
 
 
-def tensors_of(path):
-    """name -> bytes of a safetensors file."""
-    data = path.read_bytes()
-    size, = struct.unpack("<Q", data[:8])
-    header = json.loads(data[8:8 + size])
-    header.pop("__metadata__", None)
-    return {name: data[8 + size + entry["data_offsets"][0]:8 + size + entry["data_offsets"][1]]
-            for name, entry in header.items()}
-
-
 def tensors_at(run, step, file):
-    return tensors_of(run.checkpoint(step) / f"{file}.safetensors")
+    return values_of(run.checkpoint(step) / f"{file}.safetensors")
 
 
 def alerts_of(run, kind):

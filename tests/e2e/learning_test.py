@@ -6,26 +6,16 @@ learning_test.py --gasm BINARY [--mpirun MPIRUN] [-k PATTERN]
 """
 import json
 import pathlib
-import struct
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 import gasm_cli  # noqa: E402
+from checkpoint_files import values_of  # noqa: E402
 from gasm_cli import STEPS, TrainCase  # noqa: E402
 
 
-def tensors_of(path):
-    """name -> bytes of a safetensors file."""
-    data = path.read_bytes()
-    size, = struct.unpack("<Q", data[:8])
-    header = json.loads(data[8:8 + size])
-    header.pop("__metadata__", None)
-    return {name: data[8 + size + entry["data_offsets"][0]:8 + size + entry["data_offsets"][1]]
-            for name, entry in header.items()}
-
-
 def weights_of(run, step):
-    return tensors_of(run.checkpoint(step) / "model.safetensors")
+    return values_of(run.checkpoint(step) / "model.safetensors")
 
 
 def losses_of(run):
@@ -116,7 +106,7 @@ class Learning(TrainCase):
         run, out = self.train("partial", {**sets, "model.semantic.load": "partial",
                                           "model.semantic.train": "none"}, ranks=1)
         self.assertRegex(out, r"\d+ tensors fit; 1\d missing: layer\.2\.")
-        old, new = tensors_of(weights), weights_of(run, 1)
+        old, new = values_of(weights), weights_of(run, 1)
         name = "semantic_backbone.layer.1.norm1.weight"
         self.assertEqual(old[name], new[name])
 

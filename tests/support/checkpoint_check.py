@@ -3,21 +3,13 @@
 import ctypes
 import functools
 import json
-import math
 import pathlib
 import re
-import struct
 
-BITS = {"BOOL": 8, "U8": 8, "I8": 8, "U16": 16, "I16": 16, "F16": 16, "BF16": 16, "U32": 32,
-        "I32": 32, "F32": 32, "U64": 64, "I64": 64, "F64": 64}
-
+from checkpoint_files import Bad, tensors_of
 
 FORMATS = (1, 2)
 REPLACED = ".replaced"  # of a step's old folder while the new one takes its place
-
-
-class Bad(Exception):
-    """What is wrong with a checkpoint."""
 
 
 @functools.cache
@@ -32,32 +24,6 @@ def library():
 
 def xxh64(data):
     return f"{library().XXH64(data, len(data), 0):016x}"
-
-
-def tensors_of(data):
-    """name -> (type, shape, bytes) of the bytes of a sound safetensors file."""
-    if len(data) < 8:
-        raise Bad("shorter than its length")
-    size, = struct.unpack("<Q", data[:8])
-    if size > len(data) - 8:
-        raise Bad(f"a header of {size} bytes")
-    try:
-        header = json.loads(data[8:8 + size])
-    except ValueError as problem:
-        raise Bad(f"a header that is no JSON: {problem}") from None
-    header.pop("__metadata__", None)
-    body = memoryview(data)[8 + size:]
-    end = 0
-    for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
-        begin, after = entry["data_offsets"]
-        wanted = math.prod(entry["shape"]) * BITS[entry["dtype"]] // 8
-        if begin != end or after - begin != wanted:
-            raise Bad(f"{name} at {begin} to {after}, after {end}, of {wanted} bytes")
-        end = after
-    if end != len(body):
-        raise Bad(f"{len(body) - end} bytes that belong to no tensor")
-    return {name: (entry["dtype"], entry["shape"], bytes(body[slice(*entry["data_offsets"])]))
-            for name, entry in header.items()}
 
 
 def listed_files(manifest):
@@ -91,7 +57,7 @@ def check_file(path, num_bytes, checksum):
 def check_index(path, index):
     """Of a set in several files: each tensor is where it says."""
     for file in set(index["weight_map"].values()):
-        there = set(tensors_of((path.parent / file).read_bytes()))
+        there = set(tensors_of((path.parent / file).read_bytes())[0])
         wanted = {name for name, where in index["weight_map"].items() if where == file}
         if there != wanted:
             raise Bad(f"{file} holds other tensors: {sorted(there ^ wanted)[:3]}")
@@ -130,12 +96,3 @@ def step_folders(checkpoints):
         if match := re.fullmatch(rf"step-(\d+)({re.escape(REPLACED)})?", path.name):
             found.setdefault(int(match[1]), path)  # step-N sorts before step-N.replaced
     return dict(sorted(found.items()))
-
-
-def tensors_in(folder, part):
-    """All tensors of a part (model, optimizer, ...), from one file or from shards."""
-    found = {}
-    for name in sorted(listed_files(read_manifest(folder))):
-        if re.fullmatch(rf"{part}(-\d+-of-\d+)?\.safetensors", name):
-            found |= tensors_of((folder / name).read_bytes())
-    return found

@@ -4,18 +4,45 @@ import json
 import math
 import struct
 
+BITS = {"BOOL": 8, "U8": 8, "I8": 8, "U16": 16, "I16": 16, "F16": 16, "BF16": 16, "U32": 32,
+        "I32": 32, "F32": 32, "U64": 64, "I64": 64, "F64": 64}
 
-def read_file(path):
-    """name -> (dtype, shape, bytes), and the metadata, of a safetensors file."""
-    data = path.read_bytes()
+
+class Bad(Exception):
+    """What is wrong with a checkpoint."""
+
+
+def tensors_of(data):
+    """name -> (type, shape, bytes), and the metadata, of the bytes of a sound safetensors file."""
+    if len(data) < 8:
+        raise Bad("shorter than its length")
     size, = struct.unpack("<Q", data[:8])
-    header = json.loads(data[8:8 + size])
+    if size > len(data) - 8:
+        raise Bad(f"a header of {size} bytes")
+    try:
+        header = json.loads(data[8:8 + size])
+    except ValueError as problem:
+        raise Bad(f"a header that is no JSON: {problem}") from None
     metadata = header.pop("__metadata__", {})
-    tensors = {}
-    for name, entry in header.items():
-        begin, end = entry["data_offsets"]
-        tensors[name] = (entry["dtype"], entry["shape"], data[8 + size + begin:8 + size + end])
+    body = memoryview(data)[8 + size:]
+    end = 0
+    for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
+        begin, after = entry["data_offsets"]
+        wanted = math.prod(entry["shape"]) * BITS[entry["dtype"]] // 8
+        if begin != end or after - begin != wanted:
+            raise Bad(f"{name} at {begin} to {after}, after {end}, of {wanted} bytes")
+        end = after
+    if end != len(body):
+        raise Bad(f"{len(body) - end} bytes that belong to no tensor")
+    tensors = {name: (entry["dtype"], entry["shape"], bytes(body[slice(*entry["data_offsets"])]))
+               for name, entry in header.items()}
     return tensors, metadata
+
+
+def values_of(path):
+    """name -> bytes of a safetensors file."""
+    tensors, _ = tensors_of(path.read_bytes())
+    return {name: values for name, (_, _, values) in tensors.items()}
 
 
 def read_set(folder, name):
@@ -25,7 +52,7 @@ def read_set(folder, name):
     for file, facts in manifest["files"].items():
         if facts["set"] != name:
             continue
-        found, metadata = read_file(folder / file)
+        found, metadata = tensors_of((folder / file).read_bytes())
         slices = json.loads(metadata.get("slices", "{}"))
         for key, (dtype, shape, data) in found.items():
             if key not in slices:
