@@ -7,6 +7,8 @@
 #include <string_view>
 
 #include "flight_ring.hpp"
+#include "gasm/base/hash.hpp"
+#include "gasm/base/rng.hpp"
 #include "gasm/comm/stage.hpp"
 
 namespace gasm {
@@ -35,23 +37,11 @@ std::int64_t now_us(clockid_t clock) {
   return static_cast<std::int64_t>(now.tv_sec) * 1000000 + now.tv_nsec / 1000;
 }
 
-std::uint64_t mixed(std::uint64_t value) {
-  value ^= value >> 32;
-  value *= 0x9e3779b97f4a7c15ULL;
-  return value ^ (value >> 29);
-}
-
-/// FNV-1a: names are short, and the same in all processes, unlike pointers.
-std::uint64_t hash_of(std::string_view text) {
-  std::uint64_t hash = 0xcbf29ce484222325ULL;
-  for (char const c : text)
-    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
-  return hash;
-}
-
+/// Of what names say, not of where they lie: the same in all processes.
 std::uint64_t hash_of(char const* name, CallShape const& shape) {
   std::uint64_t const bytes = shape.is_uniform ? shape.bytes + 1 : 0;
-  return mixed(hash_of(name) ^ mixed(bytes ^ mixed(hash_of(shape.type))));
+  return mix_key({xxh64(std::string_view(name)),
+                  xxh64(std::string_view(shape.type)), bytes});
 }
 
 /// Returns its ticket.
@@ -109,7 +99,8 @@ CollectiveScope::CollectiveScope(char const* name, CallShape shape) {
   the_log.name.store(name, kRelaxed);
   the_log.bytes.store(shape.bytes, kRelaxed);
   the_log.sequence.fetch_add(1, kRelaxed);
-  the_log.ordered_digest = mixed(the_log.ordered_digest + hash_of(name, shape));
+  the_log.ordered_digest =
+      mix_key({the_log.ordered_digest, hash_of(name, shape)});
   ticket_ = record(name, shape, the_log.bucket.load(kRelaxed), false);
 }
 
@@ -137,7 +128,7 @@ WaitScope::~WaitScope() {
 void PostedCall::begin(char const* name, CallShape shape, int bucket) {
   // A sum: the order of posts is each rank's own.
   the_log.posted_digest +=
-      mixed(hash_of(name, shape) + static_cast<std::uint64_t>(bucket));
+      mix_key({hash_of(name, shape), static_cast<std::uint64_t>(bucket)});
   ticket_ = record(name, shape, bucket, true);
 }
 
@@ -150,7 +141,7 @@ double seconds_in_collectives() {
 }
 
 std::uint64_t take_call_digest() {
-  auto const digest = mixed(the_log.ordered_digest + the_log.posted_digest);
+  auto const digest = mix_key({the_log.ordered_digest, the_log.posted_digest});
   the_log.ordered_digest = 0;
   the_log.posted_digest = 0;
   return digest;
