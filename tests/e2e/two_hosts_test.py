@@ -251,9 +251,13 @@ class DeadLink(TwoHostsCase):
         self.goes_on("lost")
 
 
-if __name__ == "__main__":
+def main(doc):
     reason = why_not()
     if reason:
         print(f"skipped: no two hosts on this machine ({reason})")
         sys.exit(SKIPPED)
-    gasm_cli.main(__doc__.splitlines()[0])
+    gasm_cli.main(doc.splitlines()[0])
+
+
+if __name__ == "__main__":
+    main(__doc__)
