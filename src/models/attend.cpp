@@ -1,30 +1,63 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gasm/models/attend.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "gasm/models/autocast.hpp"
 
 namespace gasm {
 namespace {
 
-bool is_16_bit(at::Tensor const& x) {
-  return c10::isReducedFloatingType(x.scalar_type()) ||
-         current_autocast(x.device().type()).is_on;
+/// PyTorch's fused kernel packs 16-bit tiles for the CPU's matrix units on each
+/// call, and takes two to three times as long as plain products wherever their
+/// scores lie in memory that is at hand.
+bool is_better_unfused(at::Tensor const& x) {
+  return x.is_cpu() && (c10::isReducedFloatingType(x.scalar_type()) ||
+                        current_autocast(x.device().type()).is_on);
+}
+
+bool is_learnt(at::Tensor const& x) {
+  return at::GradMode::is_enabled() && x.requires_grad();
+}
+
+/// q scaled, all of [M, T, d].
+at::Tensor attend_plainly(at::Tensor const& q, at::Tensor const& k,
+                          at::Tensor const& v) {
+  return at::bmm(at::bmm(q, k.transpose(1, 2)).softmax(-1), v);
 }
 
 }  // namespace
 
 at::Tensor attend(at::Tensor const& q, at::Tensor const& k,
                   at::Tensor const& v) {
-  // PyTorch's fused kernel packs 16-bit tiles for the CPU's matrix units on
-  // each call, which costs more than it saves on rows as short as a frame's
-  // (8 tokens: 2.2 times as long, 197: 1.4, 96 frames: the same).
+  // Backward keeps all scores: too many of long rows.
   constexpr std::int64_t kShort = 256;
-  if (!q.is_cpu() || !is_16_bit(q) || q.size(2) > kShort)
+  bool const is_kept = is_learnt(q) || is_learnt(k) || is_learnt(v);
+  if (!is_better_unfused(q) || (is_kept && q.size(2) > kShort))
     return at::scaled_dot_product_attention(q, k, v);
+  auto const rows_of = [](at::Tensor const& x) {
+    return x.reshape({-1, x.size(2), x.size(3)});
+  };
   double const scale = 1.0 / std::sqrt(static_cast<double>(q.size(3)));
-  return at::matmul(at::matmul(q * scale, k.transpose(-2, -1)).softmax(-1), v);
+  at::Tensor const queries = rows_of(q * scale);
+  at::Tensor const keys = rows_of(k), values = rows_of(v);
+  std::int64_t const num_rows = queries.size(0), length = queries.size(1);
+  if (is_kept) return attend_plainly(queries, keys, values).view_as(q);
+
+  // A few MB of scores at a time, which the processor's caches hold.
+  constexpr std::int64_t kScores = 4 << 20;
+  std::int64_t const step =
+      std::max<std::int64_t>(1, kScores / (length * length));
+  std::vector<at::Tensor> parts;
+  for (std::int64_t begin = 0; begin < num_rows; begin += step) {
+    std::int64_t const end = std::min(begin + step, num_rows);
+    parts.push_back(attend_plainly(queries.slice(0, begin, end),
+                                   keys.slice(0, begin, end),
+                                   values.slice(0, begin, end)));
+  }
+  return at::cat(parts).view(q.sizes());
 }
 
 }  // namespace gasm
