@@ -19,7 +19,7 @@ constexpr unsigned kMaxRecognitionBytes = 1 << 20;  // what FFmpeg takes
 
 int read_source(void* opaque, std::uint8_t* buffer, int size) {
   auto& source = *static_cast<Demuxer::Source*>(opaque);
-  if (monotonic_s() > source.deadline_s) return AVERROR_EXIT;
+  if (thread_cpu_s() > source.deadline_s) return AVERROR_EXIT;
   auto const left = source.bytes.size() - source.position;
   auto const count = std::min(left, static_cast<std::size_t>(size));
   if (count == 0) return AVERROR_EOF;
@@ -45,7 +45,7 @@ std::int64_t seek_source(void* opaque, std::int64_t offset, int whence) {
 
 /// For the waits within FFmpeg that call neither function above.
 int is_late(void* opaque) {
-  return monotonic_s() > static_cast<Demuxer::Source*>(opaque)->deadline_s;
+  return thread_cpu_s() > static_cast<Demuxer::Source*>(opaque)->deadline_s;
 }
 
 int refuse_to_open(AVFormatContext*, AVIOContext**, char const*, int,
@@ -106,7 +106,7 @@ Result<Demuxer> Demuxer::open(std::span<std::byte const> file,
                    file.size(), limits.max_file_bytes);
   Demuxer demuxer(limits);
   demuxer.source_ = std::make_unique<Source>(
-      Source{file, 0, monotonic_s() + limits.deadline_s});
+      Source{file, 0, thread_cpu_s() + limits.deadline_s});
   if (auto done = demuxer.open_input(); !done)
     return tl::unexpected(done.error());
   if (auto done = demuxer.pick_stream(); !done)
@@ -217,7 +217,7 @@ Result<void> Demuxer::check_size(int stream_index) const {
 }
 
 Result<void> Demuxer::check_deadline() const {
-  if (monotonic_s() <= source_->deadline_s) return {};
+  if (thread_cpu_s() <= source_->deadline_s) return {};
   return failure("decoding took too long (limit deadline_s = {})",
                  limits_.deadline_s);
 }

@@ -43,7 +43,7 @@ class Demuxer {
   struct Source {
     std::span<std::byte const> bytes;
     std::size_t position = 0;
-    double deadline_s = 0.0;  ///< on the monotonic clock
+    double deadline_s = 0.0;  ///< CPU seconds of the thread that opened it
   };
 
  private:

@@ -20,7 +20,8 @@ struct DecodeLimits {
   int max_streams = 16;
   /// Bytes that recognising the container and its streams may read.
   std::int64_t max_probe_bytes = 1 << 20;
-  /// Wall-clock seconds for one call; checked between packets.
+  /// CPU seconds for one call; checked between packets. What the machine does
+  /// besides, a job that is suspended say, tells nothing of the file.
   double deadline_s = 60.0;
 };
 

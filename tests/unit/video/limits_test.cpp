@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
+#include <sys/time.h>
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <csignal>
+#include <ctime>
 #include <fstream>
 #include <span>
 #include <string>
@@ -175,6 +179,48 @@ TEST(Limits, the_deadline_stops_a_long_file) {
   auto const info = probe_video(path, limits);
   ASSERT_FALSE(info);
   EXPECT_LT(monotonic_s() - start_s, 2.0);
+}
+
+/// Halts this thread, as a suspended job is, once it has worked for a while.
+class Halt {
+ public:
+  Halt() {
+    struct sigaction action {};
+    action.sa_handler = [](int) {
+      timespec const pause{.tv_sec = 2, .tv_nsec = 500'000'000};
+      ::nanosleep(&pause, nullptr);
+      num_halts += 1;
+    };
+    ::sigaction(SIGVTALRM, &action, &before_);
+    itimerval const soon{.it_interval = {}, .it_value = {0, 20'000}};
+    ::setitimer(ITIMER_VIRTUAL, &soon, nullptr);
+  }
+  ~Halt() {
+    itimerval const never{};
+    ::setitimer(ITIMER_VIRTUAL, &never, nullptr);
+    ::sigaction(SIGVTALRM, &before_, nullptr);
+  }
+  Halt(Halt const&) = delete;
+  Halt& operator=(Halt const&) = delete;
+
+  static inline std::atomic<int> num_halts = 0;
+
+ private:
+  struct sigaction before_ {};
+};
+
+TEST(Limits, a_suspended_job_is_not_the_files_fault) {
+  auto const path = make_video(
+      "halted.mkv",
+      "-f lavfi -i testsrc2=s=320x240:r=30:d=20 -pix_fmt yuv420p -c:v mpeg4 "
+      "-q:v 5");
+  DecodeLimits limits;
+  limits.deadline_s = 2.0;
+  Halt const halt;
+  auto const info = probe_video(path, limits);
+  ASSERT_TRUE(info) << info.error().what();
+  EXPECT_EQ(info->num_frames, 600);
+  EXPECT_EQ(Halt::num_halts, 1);
 }
 
 TEST(Limits, indices_and_crops_out_of_range) {
