@@ -70,6 +70,9 @@ struct Kept {
 /// What retention keeps of `list`, oldest first.
 Kept kept_of(std::vector<CheckpointInfo> list, Retention const& retention) {
   Kept kept;
+  if (retention.keep_every > 0)
+    for (auto const& info : list)
+      if (info.step % retention.keep_every == 0) kept.steps.insert(info.step);
   auto const take = [&](int count) {
     for (std::size_t i = 0; i < list.size() && count > 0; ++i, --count)
       kept.steps.insert(list[i].step);
@@ -191,7 +194,8 @@ Result<Checkpoint> CheckpointStore::load(fs::path const& step_folder) const {
   try {
     return Checkpoint{.step = manifest->step,
                       .files = read_shards(step_folder, *manifest),
-                      .facts = std::move(manifest->facts)};
+                      .facts = std::move(manifest->facts),
+                      .path = step_folder};
   } catch (Error const& failed) {
     return tl::unexpected(failed);
   } catch (std::exception const& failed) {

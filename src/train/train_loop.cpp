@@ -14,7 +14,9 @@
 #include "gasm/comm/agree.hpp"
 #include "gasm/eval/forward_batch.hpp"
 #include "mixed_loss.hpp"
+#include "sample_log.hpp"
 #include "schedule.hpp"
+#include "start_point.hpp"
 
 namespace gasm {
 TrainLoop::TrainLoop(TrainParts parts)
@@ -41,6 +43,7 @@ TrainLoop::TrainLoop(TrainParts parts)
                 to_hex(parts_.data.train.store->data_hash()),
                 to_hex(parts_.data.val.store->data_hash()),
                 classes_hash(parts_.data.train.store->classes())},
+      schedule_(parts_.config.checkpoint),
       trace_(parts_.world, parts_.folder.root() / "trace.json",
              parts_.config.log.trace_steps),
       checks_(parts_.world, parts_.model, parts_.config.watch),
@@ -60,27 +63,16 @@ std::optional<ResumePoint> TrainLoop::resume() {
   Phase const phase(parts_.watchdog, "load checkpoint",
                     deadline_s(parts_.config, parts_.config.watch.load_s));
   fault_point(parts_.world.rank(), "load");
-  auto const mode = parts_.config.checkpoint.resume;
-  std::int64_t num_there =
-      parts_.world.is_root()
-          ? static_cast<std::int64_t>(checkpoints_.list().size())
-          : 0;
-  parts_.world.broadcast(num_there);
-  if (num_there > 0 && mode == ResumeMode::never)
-    throw usage_error(
-        "{} has checkpoints (checkpoint.resume is never). Try another "
-        "run.name, or checkpoint.resume: auto",
-        checkpoints_.folder().string());
-  auto const found = load_newest_checkpoint(parts_.world, checkpoints_);
-  if (!found && mode == ResumeMode::must)
-    throw usage_error(
-        "{} has no good checkpoint (checkpoint.resume is must). Try "
-        "checkpoint.resume: auto",
-        checkpoints_.folder().string());
+  auto const found =
+      find_start(parts_.world, checkpoints_, parts_.config.checkpoint.resume);
   if (!found) return std::nullopt;
+  auto const& checkpoint = found->checkpoint;
   state_ = agree_call(parts_.world, [&] {
-    return restore_checkpoint(*found, identity_, trained());
+    check_experiment(checkpoint, parts_.config, parts_.model);
+    return restore_checkpoint(checkpoint, identity_, trained());
   });
+  state_.started_from = found->started_from;
+  resumed_from_ = checkpoint.path.string();
   log_info("resumed from step {} of {}", state_.step, length_.total_steps);
   return ResumePoint{state_.step, state_.evaluated_step};
 }
@@ -90,7 +82,8 @@ TrainOutcome TrainLoop::run(RunLog& log) {
   Phase const phase(parts_.watchdog, "train",
                     deadline_s(config, config.watch.step_s));
   double const start_s = monotonic_s();
-  saved_s_ = pace_.since_s = loaded_.time_s = start_s;
+  pace_.since_s = loaded_.time_s = start_s;
+  schedule_.start();
   frozen_casts_.emplace(
       parts_.model, autocast_of(config.train.precision, parts_.device.type()));
   if (device_) device_->updater().set_scale(state_.loss_scale);
@@ -179,6 +172,7 @@ void TrainLoop::run_micro_batches(StepPlan const& plan,
     num_loaded_ += static_cast<double>(batch->size());
     own_.num_clips += static_cast<double>(batch->size());
     show_frames(*batch, log);
+    log_samples(parts_.world.rank(), *batch);
     run_micro_batch(plan, *batch);
     parts_.watchdog.progress(fmt::format("train step {}, micro-batch {} of {}",
                                          plan.step + 1, index + 1,
@@ -237,9 +231,7 @@ StepSums TrainLoop::finish_exchange() {
 void TrainLoop::agree_on_step(Result<void> const& mine) {
   Stage const stage("agree");
   auto const& config = parts_.config;
-  auto const minutes = config.checkpoint.every_minutes;
-  bool const is_time = parts_.world.is_root() && minutes > 0 &&
-                       monotonic_s() - saved_s_ > 60 * minutes;
+  bool const is_time = parts_.world.is_root() && schedule_.is_time_due();
   bool const is_end =
       config.train.stop_after && state_.step + 1 >= *config.train.stop_after;
   fault_call(parts_.world, "exchange", state_.step);
@@ -369,8 +361,7 @@ bool TrainLoop::is_evaluation_due() const {
 }
 
 bool TrainLoop::is_checkpoint_due() const {
-  auto const every = parts_.config.checkpoint.every_steps;
-  return save_agreed_ || (every > 0 && state_.step % every == 0);
+  return save_agreed_ || schedule_.is_step_due(state_.step);
 }
 
 void TrainLoop::validate(RunLog& log) {
@@ -436,6 +427,7 @@ void TrainLoop::save(RunLog& log, std::optional<double> score) {
   auto const& config = parts_.config;
   Phase const phase(parts_.watchdog, "save checkpoint",
                     deadline_s(config, config.watch.save_s));
+  double const begin_s = monotonic_s();
   fault_point(parts_.world.rank(), "save", state_.step);
   settle_parameters();
   FrozenCasts::Pause const pause(*frozen_casts_);
@@ -443,9 +435,11 @@ void TrainLoop::save(RunLog& log, std::optional<double> score) {
   save_checkpoint(parts_.world, checkpoints_,
                   make_checkpoint(state_, identity_, trained()), score,
                   {.keep_last = config.checkpoint.keep_last,
-                   .keep_best = config.checkpoint.keep_best});
+                   .keep_best = config.checkpoint.keep_best,
+                   .keep_every = config.checkpoint.keep_every});
   log.note_checkpoint(state_.step);
-  saved_s_ = monotonic_s();
+  schedule_.note_save(monotonic_s() - begin_s);
+  if (auto const news = schedule_.take_news()) log_info("{}", *news);
 }
 
 }  // namespace gasm

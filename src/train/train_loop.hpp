@@ -19,6 +19,7 @@
 #include "rank_skew.hpp"
 #include "run_log.hpp"
 #include "run_setup.hpp"
+#include "save_schedule.hpp"
 #include "step_guard.hpp"
 #include "step_trace.hpp"
 #include "train_state.hpp"
@@ -64,9 +65,16 @@ class TrainLoop {
  public:
   explicit TrainLoop(TrainParts parts);
 
-  /// From the newest good checkpoint, if the configuration wants that.
+  /// From the checkpoint that checkpoint.resume says (start_point.hpp).
   /// Returns where it goes on; none for a fresh start.
   std::optional<ResumePoint> resume();
+  /// Where that was, and what the run began with, for the records.
+  std::optional<std::string> const& resumed_from() const {
+    return resumed_from_;
+  }
+  std::optional<std::string> const& started_from() const {
+    return state_.started_from;
+  }
   TrainOutcome run(RunLog& log);
   std::int64_t total_steps() const { return length_.total_steps; }
 
@@ -137,7 +145,8 @@ class TrainLoop {
   CheckpointStore checkpoints_;
   RunIdentity identity_;
   TrainState state_;
-  double saved_s_ = 0.0;
+  SaveSchedule schedule_;
+  std::optional<std::string> resumed_from_;
   Pace pace_;
   PhaseTimes phases_;
   StepTrace trace_;

@@ -67,19 +67,15 @@ TensorMap below(TensorMap const& tensors, std::string_view prefix) {
 }
 
 void check_identity(Checkpoint const& checkpoint, RunIdentity const& identity) {
-  if (fact(checkpoint, "experiment") != identity.experiment)
-    throw usage_error(
-        "the run folder's checkpoint of step {} was made with another "
-        "configuration (data, model, optim or train differ from its "
-        "config.yaml). Try another run.name, or the old configuration",
-        checkpoint.step);
   auto const check_data = [&](std::string const& key, std::string const& name,
                               std::string const& hash) {
     if (fact(checkpoint, name) != hash)
       throw usage_error(
-          "the run folder's checkpoint of step {} belongs to other data "
-          "({}: data hash {}, now {}). Try another run.name",
-          checkpoint.step, key, fact(checkpoint, name), hash);
+          "the checkpoint of step {} belongs to other data ({}: {}: data hash "
+          "{}, now {}). Try the same data, or a run of its own (another "
+          "run.name, checkpoint.resume: auto)",
+          checkpoint.step, checkpoint.path.string(), key,
+          fact(checkpoint, name), hash);
   };
   check_data("data.train", "train_hash", identity.train_hash);
   check_data("data.val", "val_hash", identity.val_hash);
@@ -118,6 +114,7 @@ CheckpointShare make_checkpoint(TrainState const& state,
       {"skipped", std::to_string(state.skipped.total)},
       {"skipped_in_row", std::to_string(state.skipped.in_row)},
       {"skipped_overflows", std::to_string(state.skipped.overflows)},
+      {kStartedFrom, state.started_from.value_or(kStartedNowhere)},
       {"experiment", identity.experiment},
       {"train_hash", identity.train_hash},
       {"val_hash", identity.val_hash}};

@@ -29,6 +29,7 @@ struct Checkpoint {
   /// Small facts: cursor, digests, best value, ... (strings; doubles are
   /// written with format_exact).
   std::map<std::string, std::string> facts;
+  std::filesystem::path path = {};  ///< the step folder that it was read from
 };
 
 /// What one rank has of a checkpoint.
@@ -52,6 +53,7 @@ struct ShardWriter {
 struct Retention {
   int keep_last = 2;
   int keep_best = 1;
+  std::int64_t keep_every = 0;  ///< steps that this divides; 0: none
 };
 
 /// A checkpoint as a listing shows it.
