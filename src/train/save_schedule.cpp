@@ -34,10 +34,10 @@ double optimum_save_interval_s(double cost_s, double mtbf_s) {
 SaveSchedule::SaveSchedule(CheckpointConfig const& config,
                            std::function<double()> now_s)
     : config_(config), now_s_(std::move(now_s)) {
-  start();
+  restart();
 }
 
-void SaveSchedule::start() { since_s_ = now_s_(); }
+void SaveSchedule::restart() { since_s_ = now_s_(); }
 
 bool SaveSchedule::is_step_due(std::int64_t step) const {
   return is_multiple(step, config_.every_steps) ||
@@ -50,10 +50,9 @@ bool SaveSchedule::is_time_due() {
   return now_s - since_s_ > interval_s();
 }
 
-void SaveSchedule::note_save(double held_s) {
+void SaveSchedule::note_cost(double held_s) {
   held_s_ += std::max(held_s, kLeastCost_s);
   ++num_saves_;
-  since_s_ = now_s_();
 }
 
 double SaveSchedule::interval_s() const {

@@ -15,7 +15,8 @@ namespace gasm {
 /// a save holds the training for `cost_s` and a failure comes every `mtbf_s` on
 /// average (both above 0): J. T. Daly, "A higher order estimate of the optimum
 /// checkpoint interval for restart dumps", Future Generation Computer Systems
-/// 22 (2006), equation 37. Its first term is Young's sqrt(2 cost mtbf).
+/// 22 (2006) 303-312: three terms of its series, of which the first is Young's
+/// sqrt(2 cost mtbf).
 double optimum_save_interval_s(double cost_s, double mtbf_s);
 
 /// When a checkpoint is due: at multiples of checkpoint.every_steps and
@@ -28,14 +29,14 @@ class SaveSchedule {
   explicit SaveSchedule(CheckpointConfig const& config,
                         std::function<double()> now_s = monotonic_s);
 
-  /// The training begins: what came before is no time without a save.
-  void start();
+  /// The training begins, or a save: the time to the next counts from here.
+  void restart();
   bool is_step_due(std::int64_t step) const;
   bool is_time_due();
   /// A save has ended that held the training for `held_s`.
-  void note_save(double held_s);
+  void note_cost(double held_s);
 
-  /// Seconds from the end of a save to the next; infinite: not by time.
+  /// Seconds from a save to the next; infinite: not by time.
   double interval_s() const;
   /// What to tell people, where interval: auto has changed the interval by more
   /// than a tenth since they were told last.

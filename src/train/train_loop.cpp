@@ -83,7 +83,7 @@ TrainOutcome TrainLoop::run(RunLog& log) {
                     deadline_s(config, config.watch.step_s));
   double const start_s = monotonic_s();
   pace_.since_s = loaded_.time_s = start_s;
-  schedule_.start();
+  schedule_.restart();
   frozen_casts_.emplace(
       parts_.model, autocast_of(config.train.precision, parts_.device.type()));
   if (device_) device_->updater().set_scale(state_.loss_scale);
@@ -438,7 +438,8 @@ void TrainLoop::save(RunLog& log, std::optional<double> score) {
                    .keep_best = config.checkpoint.keep_best,
                    .keep_every = config.checkpoint.keep_every});
   log.note_checkpoint(state_.step);
-  schedule_.note_save(monotonic_s() - begin_s);
+  schedule_.restart();
+  schedule_.note_cost(monotonic_s() - begin_s);
   if (auto const news = schedule_.take_news()) log_info("{}", *news);
 }
 

@@ -71,11 +71,11 @@ void check_identity(Checkpoint const& checkpoint, RunIdentity const& identity) {
                               std::string const& hash) {
     if (fact(checkpoint, name) != hash)
       throw usage_error(
-          "the checkpoint of step {} belongs to other data ({}: {}: data hash "
-          "{}, now {}). Try the same data, or a run of its own (another "
+          "the checkpoint of step {} belongs to other data ({}: data hash {}, "
+          "now {}; {}). Try the same data, or a run of its own (another "
           "run.name, checkpoint.resume: auto)",
-          checkpoint.step, checkpoint.path.string(), key,
-          fact(checkpoint, name), hash);
+          checkpoint.step, key, fact(checkpoint, name), hash,
+          checkpoint.path.string());
   };
   check_data("data.train", "train_hash", identity.train_hash);
   check_data("data.val", "val_hash", identity.val_hash);

@@ -153,7 +153,8 @@ class Start(TrainCase):
         shutil.copytree(self.source.checkpoint(STOP), lone)
         self.assert_refused("other", r"lone/step-3: \S+ is \[[0-9, ]+\] there and \[[0-9, ]+\] "
                             r"here; .* and \d+ more\)", sets=other, path=lone, ranks=(2,))
-        self.assert_refused("other", r"belongs to other data \(\S*lone/step-3: data\.val: data hash",
+        self.assert_refused("other",
+                            r"belongs to other data \(data\.val: data hash .*; \S*lone/step-3\)",
                             sets={"data.val": self.folder / "train.h5"}, path=lone, ranks=(2,))
         run, _ = self.train("lone", more=["--resume", lone])
         self.assert_same_end(run, STOP)
@@ -204,7 +205,11 @@ class Stopped(TrainCase):
         for stop, ranks in ((1, 2), (2, 3), (3, 1)):
             # Stopped before the validation of this step.
             name = f"patient-{stop}"
-            self.train(name, {"train.stop_after": stop}, ranks=ranks, code=85)
+            run, _ = self.train(name, {"train.stop_after": stop}, ranks=ranks, code=85)
+            if stop == 2:  # which is then the first thing to do, in a folder without checkpoints
+                heir, _ = self.train("early-heir", more=["--resume", run.path])
+                self.assertEqual(heir.curve(), (train[2:], val[1:]))
+                self.assertIn(2, heir.steps())
             run, out = self.train(name, ranks=2)
             self.assertIn("ended early: 3 evaluations without a better top-1", out)
             self.assertEqual(run.curve(), (train, val))

@@ -33,7 +33,7 @@ CheckpointConfig automatic(double mtbf_hours) {
 
 /// Daly's model of the share of the time that is not progress: a segment of
 /// `interval` and its save must be free of failures that come as a Poisson
-/// process; restarting is free. (Equation 13 there, with R = 0.)
+/// process; restarting is free.
 double time_per_progress(double interval_s, double cost_s, double mtbf_s) {
   return mtbf_s * std::expm1((interval_s + cost_s) / mtbf_s) / interval_s;
 }
@@ -50,6 +50,13 @@ TEST(OptimumSaveInterval, IsDalysSeriesByHand) {
               1e-12);
   EXPECT_EQ(optimum_save_interval_s(2, 1), 1);
   EXPECT_EQ(optimum_save_interval_s(50, 1), 1);
+}
+
+TEST(OptimumSaveInterval, IsWhatThePaperSaysOfItsSimulations) {
+  // Figures 3 to 5: a save takes 5 min, failures come every 24 h, 6 h, 15 min.
+  EXPECT_NEAR(optimum_save_interval_s(5, 24 * 60), 117, 0.5);
+  EXPECT_NEAR(optimum_save_interval_s(5, 6 * 60), 57, 0.5);
+  EXPECT_NEAR(optimum_save_interval_s(5, 15), 9.1, 0.05);
 }
 
 TEST(OptimumSaveInterval, LosesLeastInTheModel) {
@@ -83,14 +90,15 @@ TEST(SaveSchedule, ByMinutes) {
   FakeClock clock;
   auto schedule = clock.schedule(minutes(2));
   clock.now_s += 500;  // the model was built
-  schedule.start();
+  schedule.restart();
   EXPECT_FALSE(schedule.is_time_due());
   clock.now_s += 120;
   EXPECT_FALSE(schedule.is_time_due());
   clock.now_s += 1;
   EXPECT_TRUE(schedule.is_time_due());
   EXPECT_TRUE(schedule.is_time_due());  // until it was saved
-  schedule.note_save(30);
+  schedule.restart();
+  schedule.note_cost(30);  // is nothing to stated minutes
   clock.now_s += 119;
   EXPECT_FALSE(schedule.is_time_due());
   clock.now_s += 2;
@@ -109,21 +117,21 @@ TEST(SaveSchedule, ByWhatSavesCost) {
   auto schedule = clock.schedule(automatic(1));
   EXPECT_EQ(schedule.interval_s(), 300);  // every_minutes, as long as no save
   EXPECT_FALSE(schedule.take_news());
-  schedule.note_save(2);
+  schedule.note_cost(2);
   EXPECT_DOUBLE_EQ(schedule.interval_s(), optimum_save_interval_s(2, 3600));
   EXPECT_NEAR(schedule.interval_s(), 120, 3);
   clock.now_s += 117;
   EXPECT_FALSE(schedule.is_time_due());
   clock.now_s += 6;
   EXPECT_TRUE(schedule.is_time_due());
-  schedule.note_save(6);  // on average 4 s
+  schedule.note_cost(6);  // on average 4 s
   EXPECT_DOUBLE_EQ(schedule.interval_s(), optimum_save_interval_s(4, 3600));
 }
 
 TEST(SaveSchedule, SavesThatCostNothingAreStillApart) {
   FakeClock clock;
   auto schedule = clock.schedule(automatic(24));
-  schedule.note_save(0);
+  schedule.note_cost(0);
   // sqrt(2 * 0.001 * 86,400)
   EXPECT_NEAR(schedule.interval_s(), 13.1, 0.1);
 }
@@ -131,19 +139,19 @@ TEST(SaveSchedule, SavesThatCostNothingAreStillApart) {
 TEST(SaveSchedule, TellsOfChangesThatMatter) {
   FakeClock clock;
   auto schedule = clock.schedule(automatic(1));
-  schedule.note_save(2);
+  schedule.note_cost(2);
   auto const news = schedule.take_news();
   ASSERT_TRUE(news);
   EXPECT_THAT(*news, HasSubstr("every 1 min 59 s"));
   EXPECT_THAT(*news, HasSubstr("for 2 s"));
   EXPECT_THAT(*news, HasSubstr("checkpoint.mtbf_hours is 1"));
   EXPECT_FALSE(schedule.take_news());
-  schedule.note_save(2.4);  // 2.2 on average: 5 % more time between
+  schedule.note_cost(2.4);  // 2.2 on average: 5 % more time between
   EXPECT_FALSE(schedule.take_news());
-  schedule.note_save(4.6);  // 3 on average: 22 % more than what was told
+  schedule.note_cost(4.6);  // 3 on average: 22 % more than what was told
   EXPECT_TRUE(schedule.take_news());
   auto fixed = clock.schedule(minutes(5));
-  fixed.note_save(2);
+  fixed.note_cost(2);
   EXPECT_FALSE(fixed.take_news());
 }
 
@@ -152,7 +160,7 @@ TEST(SaveSchedule, AClockThatJumpsForwardsMakesOneSaveDue) {
   auto schedule = clock.schedule(minutes(1));
   clock.now_s += 86400;
   EXPECT_TRUE(schedule.is_time_due());
-  schedule.note_save(1);
+  schedule.restart();
   EXPECT_FALSE(schedule.is_time_due());
   clock.now_s += 59;
   EXPECT_FALSE(schedule.is_time_due());
