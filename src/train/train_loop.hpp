@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "device_step.hpp"
-#include "gasm/ckpt/checkpoint.hpp"
+#include "gasm/ckpt/checkpoint_saver.hpp"
 #include "gasm/comm/collective.hpp"
 #include "gasm/comm/stop_flag.hpp"
 #include "gasm/comm/watchdog.hpp"
@@ -94,7 +94,7 @@ class TrainLoop {
   void run_micro_batch(StepPlan const& plan, MicroBatch const& batch);
   StepSums finish_exchange();
   /// Ranks agree on how the step went and on what follows it.
-  void agree_on_step(Result<void> const& mine);
+  void agree_on_step(Result<void> const& mine, RunLog& log);
   void update(StepSums const& sums, RunLog& log);
   /// The step leaves all as it was, or ends the run.
   void skip(StepSums const& sums, StepHealth health, RunLog& log);
@@ -124,7 +124,15 @@ class TrainLoop {
   void validate(RunLog& log);
   /// Patience, and whether it has ended.
   void judge(double top1);
-  void save(RunLog& log, std::optional<double> score);
+  /// Begins to save this step; where nothing may come between, until it is
+  /// published.
+  void save(RunLog& log);
+  /// Goes on with what is in flight, by the flags of all ranks.
+  void advance_save(bool any_busy, bool any_failed, RunLog& log);
+  /// Until what is in flight is published; a phase of its own.
+  void wait_for_save(RunLog& log);
+  void finish_save(RunLog& log);
+  void run_steps(RunLog& log, MicroBatchPrefetcher& batches);
   bool has_steps_left() const;
   bool is_evaluation_due() const;
   bool is_checkpoint_due() const;
@@ -143,10 +151,12 @@ class TrainLoop {
   StepGuard guard_;
   std::unique_ptr<Collective> collective_;
   CheckpointStore checkpoints_;
+  CheckpointSaver saver_;
   RunIdentity identity_;
   TrainState state_;
   SaveSchedule schedule_;
   std::optional<std::string> resumed_from_;
+  std::int64_t saved_step_ = -1;  ///< the step that is in a checkpoint
   Pace pace_;
   PhaseTimes phases_;
   StepTrace trace_;

@@ -89,18 +89,10 @@ std::string classes_hash(std::vector<std::string> const& names) {
   return to_hex(xxh64(all));
 }
 
-CheckpointShare make_checkpoint(TrainState const& state,
-                                RunIdentity const& identity,
-                                TrainedParts const& parts) {
-  CheckpointShare checkpoint;
-  checkpoint.step = state.step;
-  auto const weights = named_tensors(parts.model);
-  checkpoint.sets["model"].common = file_of(weights, state, identity);
-  checkpoint.sets["optimizer"] = parts.optimizer.share();
-  if (parts.average)
-    checkpoint.sets["ema"].common =
-        file_of(parts.average->put_into(weights), state, identity);
-  checkpoint.facts = {
+std::map<std::string, std::string> checkpoint_facts(TrainState const& state,
+                                                    RunIdentity const& identity,
+                                                    TrainedParts const& parts) {
+  return {
       {"epoch_bad", std::to_string(state.epoch_bad)},
       {"evaluated_step", std::to_string(state.evaluated_step)},
       {"best_top1", to_fact(state.best_top1)},
@@ -118,6 +110,20 @@ CheckpointShare make_checkpoint(TrainState const& state,
       {"experiment", identity.experiment},
       {"train_hash", identity.train_hash},
       {"val_hash", identity.val_hash}};
+}
+
+CheckpointShare make_checkpoint(TrainState const& state,
+                                RunIdentity const& identity,
+                                TrainedParts const& parts) {
+  CheckpointShare checkpoint;
+  checkpoint.step = state.step;
+  auto const weights = named_tensors(parts.model);
+  checkpoint.sets["model"].common = file_of(weights, state, identity);
+  checkpoint.sets["optimizer"] = parts.optimizer.share();
+  if (parts.average)
+    checkpoint.sets["ema"].common =
+        file_of(parts.average->put_into(weights), state, identity);
+  checkpoint.facts = checkpoint_facts(state, identity, parts);
   return checkpoint;
 }
 

@@ -58,6 +58,11 @@ CheckpointShare make_checkpoint(TrainState const& state,
                                 RunIdentity const& identity,
                                 TrainedParts const& parts);
 
+/// Its facts alone.
+std::map<std::string, std::string> checkpoint_facts(TrainState const& state,
+                                                    RunIdentity const& identity,
+                                                    TrainedParts const& parts);
+
 /// Puts a checkpoint of the same experiment back. An Error if it belongs to
 /// other data, or its tensors do not fit.
 TrainState restore_checkpoint(Checkpoint const& checkpoint,
