@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <optional>
+
 #include "commands.hpp"
 #include "gasm/base/log.hpp"
 #include "gasm/comm/run_guarded.hpp"
@@ -18,6 +20,7 @@ struct TrainOptions {
   bool print_config = false;
   bool dry_run = false;
   bool trace = false;
+  std::optional<std::string> resume;
 };
 
 /// What --trace asks for where the configuration does not say.
@@ -38,9 +41,12 @@ void report(RunConfig const& config, TrainOutcome const& outcome) {
 
 ExitCode run(Communicator const& world, TrainOptions const& options,
              std::vector<std::string> const& argv) {
+  if (options.resume && options.resume->empty())
+    throw usage_error("--resume is empty. Try auto, never, must or a path");
   auto config = read_config(world, options.config);
   if (options.trace && config.log.trace_steps == 0)
     config.log.trace_steps = kTracedSteps;
+  if (options.resume) config.checkpoint.resume = *options.resume;
   if (options.print_config) {
     if (world.is_root()) print(to_yaml(config));
     return ExitCode::done;
@@ -81,6 +87,9 @@ int run_train(Arguments const& arguments) {
                 "checkpoint\nand exit code 85. docs/configuration.md lists "
                 "every key."});
   add_config_options(line, options.config);
+  line.add("resume", options.resume, "WHAT",
+           "auto, never, must, or the path of a checkpoint, of a folder of "
+           "checkpoints or of a run to begin with (checkpoint.resume).");
   line.flag("print-config", options.print_config,
             "Print the resolved configuration, train nothing.");
   line.flag("dry-run", options.dry_run,

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "gasm/base/file_calls.hpp"
+#include "write_failure.hpp"
 
 namespace gasm {
 namespace {
@@ -29,28 +30,6 @@ bool injected_fault() {
   return true;
 }
 
-std::string advice(int error_number) {
-  switch (error_number) {
-    case ENOSPC:
-    case EDQUOT:
-    case EFBIG:
-      return ". Try to free space or another folder";
-    case EACCES:
-    case EPERM:
-    case EROFS:
-      return ". Try a folder that you may write to";
-    default:
-      return "";
-  }
-}
-
-tl::unexpected<Error> write_failure(std::filesystem::path const& path,
-                                    char const* what) {
-  int const why = errno;
-  return failure("cannot {} {} ({}){}", what, path.string(), errno_text(why),
-                 advice(why));
-}
-
 /// `path` and its parents, of which errors speak as of `wanted`.
 Result<void> make_folder_for(std::filesystem::path const& wanted,
                              std::filesystem::path const& path) {
@@ -64,7 +43,7 @@ Result<void> make_folder_for(std::filesystem::path const& wanted,
   if (why == EEXIST && std::filesystem::is_directory(path, none)) return {};
   if (why == EEXIST) why = ENOTDIR;
   return failure("cannot create the folder {} ({}){}", wanted.string(),
-                 errno_text(why), advice(why));
+                 errno_text(why), advice_on(why));
 }
 
 }  // namespace

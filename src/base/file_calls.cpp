@@ -51,6 +51,10 @@ int FileCalls::rename(char const* from, char const* to) {
   return ::rename(from, to);
 }
 
+int FileCalls::exchange(char const* first, char const* second) {
+  return ::renameat2(AT_FDCWD, first, AT_FDCWD, second, RENAME_EXCHANGE);
+}
+
 int FileCalls::symlink(char const* target, char const* link) {
   return ::symlink(target, link);
 }

@@ -22,11 +22,12 @@ namespace fs = std::filesystem;
 constexpr std::string_view kReplaced = ".replaced";
 
 /// What a killed save left behind.
-void remove_leftovers(fs::path const& folder) {
+void remove_leftovers(fs::path const& folder, fs::path const& kept) {
   std::vector<fs::path> found;
   std::error_code none;
   for (auto const& entry : fs::directory_iterator(folder, none))
-    if (entry.path().filename().string().find(".tmp-") != std::string::npos)
+    if (entry.path() != kept &&
+        entry.path().filename().string().find(".tmp-") != std::string::npos)
       found.push_back(entry.path());
   for (auto const& path : found)
     if (auto gone = remove_tree(path); !gone)
@@ -70,6 +71,9 @@ struct Kept {
 /// What retention keeps of `list`, oldest first.
 Kept kept_of(std::vector<CheckpointInfo> list, Retention const& retention) {
   Kept kept;
+  if (retention.keep_every > 0)
+    for (auto const& info : list)
+      if (info.step % retention.keep_every == 0) kept.steps.insert(info.step);
   auto const take = [&](int count) {
     for (std::size_t i = 0; i < list.size() && count > 0; ++i, --count)
       kept.steps.insert(list[i].step);
@@ -146,7 +150,7 @@ fs::path CheckpointStore::unfinished(std::int64_t step,
 
 Result<void> CheckpointStore::prepare(fs::path const& unfinished) const {
   if (auto made = make_folder(folder_); !made) return made;
-  remove_leftovers(folder_);
+  remove_leftovers(folder_, unfinished);
   return make_folder(unfinished);
 }
 
@@ -163,6 +167,20 @@ Result<void> CheckpointStore::publish(fs::path const& unfinished,
   done = publish_symlink(folder_ / "latest", name);
   if (!done) return done;
   return prune(manifest.step, retention);
+}
+
+Result<void> CheckpointStore::rescore(
+    std::int64_t step, double score,
+    std::map<std::string, std::string> const& facts,
+    Retention const& retention) const {
+  auto const path = folder_ / step_name(step);
+  auto manifest = read_checkpoint_manifest(path);
+  if (!manifest) return tl::unexpected(manifest.error());
+  manifest->score = score;
+  manifest->facts = facts;
+  if (auto done = write_checkpoint_manifest(path, *manifest); !done)
+    return done;
+  return prune(step, retention);
 }
 
 Result<void> CheckpointStore::prune(std::int64_t step,
@@ -191,7 +209,8 @@ Result<Checkpoint> CheckpointStore::load(fs::path const& step_folder) const {
   try {
     return Checkpoint{.step = manifest->step,
                       .files = read_shards(step_folder, *manifest),
-                      .facts = std::move(manifest->facts)};
+                      .facts = std::move(manifest->facts),
+                      .path = step_folder};
   } catch (Error const& failed) {
     return tl::unexpected(failed);
   } catch (std::exception const& failed) {

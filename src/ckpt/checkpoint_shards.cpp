@@ -42,10 +42,8 @@ std::size_t count_shards(TensorShare const& share, ShardWriter const& writer) {
                                  most);
 }
 
-void put_index(fs::path const& folder, std::string const& set,
-               TensorShare const& share,
-               std::vector<std::vector<std::string>> const& shards,
-               Files& files) {
+std::string index_text(std::string const& set, TensorShare const& share,
+                       std::vector<std::vector<std::string>> const& shards) {
   json map = json::object();
   for (std::size_t i = 0; i < shards.size(); ++i)
     for (auto const& name : shards[i])
@@ -53,20 +51,7 @@ void put_index(fs::path const& folder, std::string const& set,
   json const index = {
       {"metadata", {{"total_size", count_bytes(share.common.tensors)}}},
       {"weight_map", map}};
-  auto const text = index.dump(1) + "\n";
-  auto const name = set + ".safetensors.index.json";
-  value_or_throw(publish_file(folder / name, text));
-  files[name] = {
-      .set = "", .num_bytes = text.size(), .xxh64 = to_hex(xxh64(text))};
-}
-
-void put_file(fs::path const& folder, std::string const& name,
-              std::string const& set, TensorFile const& file, Files& files) {
-  auto const hash = value_or_throw(write_safetensors(folder / name, file));
-  std::error_code none;
-  files[name] = {.set = set,
-                 .num_bytes = fs::file_size(folder / name, none),
-                 .xxh64 = to_hex(hash)};
+  return index.dump(1) + "\n";
 }
 
 /// Of a set that ranks hold parts of: this rank's, and root's also the rest.
@@ -114,39 +99,63 @@ std::vector<std::vector<std::string>> divide_tensors(
   return shards;
 }
 
-Result<Files> write_shards(fs::path const& folder,
-                           std::map<std::string, TensorShare> const& sets,
-                           ShardWriter const& writer) {
+ShardPlan plan_shards(std::map<std::string, TensorShare> const& sets,
+                      ShardWriter const& writer) {
   auto const num_ranks = static_cast<std::size_t>(writer.num_ranks);
   auto const rank = static_cast<std::size_t>(writer.rank);
+  ShardPlan plan;
+  std::size_t ordinal = 0;  // small sets go to several ranks
+  for (auto const& [set, share] : sets) {
+    auto const num_shards = count_shards(share, writer);
+    if (share.is_divided) {
+      plan.files.push_back(
+          {shard_name(set, rank, num_shards), set, own_file(share, writer)});
+      continue;
+    }
+    auto const shards = divide_tensors(share.common.tensors, num_shards);
+    for (std::size_t i = 0; i < num_shards; ++i) {
+      if ((i + ordinal) % num_ranks != rank) continue;
+      TensorFile file{.tensors = {}, .metadata = share.common.metadata};
+      for (auto const& name : shards[i])
+        file.tensors.emplace(name, share.common.tensors.at(name));
+      plan.files.push_back({shard_name(set, i, num_shards), set, file});
+    }
+    if (num_shards > 1 && rank == 0)
+      plan.indices[set + ".safetensors.index.json"] =
+          index_text(set, share, shards);
+    ++ordinal;
+  }
+  return plan;
+}
+
+Result<Files> write_planned(fs::path const& folder, ShardPlan const& plan) {
   try {
     Files files;
     value_or_throw(make_folder(folder));
-    std::size_t ordinal = 0;  // small sets go to several ranks
-    for (auto const& [set, share] : sets) {
-      auto const num_shards = count_shards(share, writer);
-      if (share.is_divided) {
-        put_file(folder, shard_name(set, rank, num_shards), set,
-                 own_file(share, writer), files);
-        continue;
-      }
-      auto const shards = divide_tensors(share.common.tensors, num_shards);
-      for (std::size_t i = 0; i < num_shards; ++i) {
-        if ((i + ordinal) % num_ranks != rank) continue;
-        TensorFile file{.tensors = {}, .metadata = share.common.metadata};
-        for (auto const& name : shards[i])
-          file.tensors.emplace(name, share.common.tensors.at(name));
-        put_file(folder, shard_name(set, i, num_shards), set, file, files);
-      }
-      if (num_shards > 1 && rank == 0)
-        put_index(folder, set, share, shards, files);
-      ++ordinal;
+    for (auto const& [name, set, contents] : plan.files) {
+      auto const hash =
+          value_or_throw(write_safetensors(folder / name, contents));
+      std::error_code none;
+      files[name] = {.set = set,
+                     .num_bytes = fs::file_size(folder / name, none),
+                     .xxh64 = to_hex(hash)};
+    }
+    for (auto const& [name, text] : plan.indices) {
+      value_or_throw(publish_file(folder / name, text));
+      files[name] = {
+          .set = "", .num_bytes = text.size(), .xxh64 = to_hex(xxh64(text))};
     }
     value_or_throw(sync_folder(folder));
     return files;
   } catch (Error const& failed) {
     return tl::unexpected(failed);
   }
+}
+
+Result<Files> write_shards(fs::path const& folder,
+                           std::map<std::string, TensorShare> const& sets,
+                           ShardWriter const& writer) {
+  return write_planned(folder, plan_shards(sets, writer));
 }
 
 std::map<std::string, TensorFile> read_shards(

@@ -17,8 +17,29 @@ namespace gasm {
 std::vector<std::vector<std::string>> divide_tensors(
     std::map<std::string, at::Tensor> const& tensors, std::size_t num_shards);
 
-/// Writes and syncs what falls to `writer` of the sets, and the folder's names;
-/// root also the indices of sets in several files. Does not communicate.
+/// A file that is to be written.
+struct PlannedFile {
+  std::string name;
+  std::string set;
+  TensorFile contents;
+};
+
+/// What one rank writes.
+struct ShardPlan {
+  std::vector<PlannedFile> files;
+  std::map<std::string, std::string> indices;  ///< name -> text
+};
+
+/// What falls to `writer` of the sets; to root also the indices of sets in
+/// several files. Of the tensors themselves.
+ShardPlan plan_shards(std::map<std::string, TensorShare> const& sets,
+                      ShardWriter const& writer);
+
+/// Writes and syncs the files, and the folder's names. Does not communicate.
+Result<std::map<std::string, CheckpointFile>> write_planned(
+    std::filesystem::path const& folder, ShardPlan const& plan);
+
+/// Both.
 Result<std::map<std::string, CheckpointFile>> write_shards(
     std::filesystem::path const& folder,
     std::map<std::string, TensorShare> const& sets, ShardWriter const& writer);

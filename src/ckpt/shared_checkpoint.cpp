@@ -1,9 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <unistd.h>
-
-#include "checkpoint_manifest.hpp"
-#include "checkpoint_shards.hpp"
-#include "gasm/base/file.hpp"
 #include "gasm/base/log.hpp"
 #include "gasm/ckpt/checkpoint.hpp"
 #include "gasm/comm/agree.hpp"
@@ -30,38 +25,6 @@ Verdict verdict_of(Result<Checkpoint> const& checkpoint) {
 }
 
 }  // namespace
-
-void save_checkpoint(Communicator const& comm, CheckpointStore const& store,
-                     CheckpointShare const& share, std::optional<double> score,
-                     Retention const& retention,
-                     std::uint64_t min_shard_bytes) {
-  auto job = std::to_string(::getpid());
-  comm.broadcast(job);
-  auto const unfinished = store.unfinished(share.step, job);
-  agree_ok(comm, comm.is_root() ? store.prepare(unfinished) : Result<void>());
-  auto const mine = write_shards(unfinished, share.sets,
-                                 {.rank = comm.rank(),
-                                  .num_ranks = comm.size(),
-                                  .min_bytes = min_shard_bytes});
-  try {
-    agree_failures(comm, mine ? std::nullopt : std::optional(mine.error()));
-  } catch (AgreedError const&) {
-    if (comm.is_root()) (void)remove_tree(unfinished);
-    throw;
-  }
-  auto const texts = comm.gather_strings(files_to_text(*mine));
-  Result<void> published;
-  if (comm.is_root()) {
-    CheckpointManifest manifest{.step = share.step,
-                                .num_ranks = comm.size(),
-                                .score = score,
-                                .facts = share.facts,
-                                .files = {}};
-    for (auto const& text : texts) manifest.files.merge(files_from_text(text));
-    published = store.publish(unfinished, manifest, retention);
-  }
-  agree_ok(comm, published);
-}
 
 std::optional<Checkpoint> load_newest_checkpoint(Communicator const& comm,
                                                  CheckpointStore const& store) {

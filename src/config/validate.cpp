@@ -381,24 +381,6 @@ Locate after_name(std::string const& name) {
   };
 }
 
-void check_log(RunConfig const& config, Locate const& locate) {
-  auto const& log = config.log;
-  refuse_if(!log.prometheus.empty() && !log.prometheus.ends_with(".prom"),
-            locate, "log.prometheus",
-            "is {} (node_exporter reads names that end in .prom). Try {}.prom.",
-            log.prometheus, log.prometheus);
-  auto const needs_board = [&](bool is_on, std::string_view path) {
-    refuse_if(is_on && !log.tensorboard, locate, path,
-              "is for TensorBoard, but log.tensorboard is false. Try true.");
-  };
-  needs_board(log.histograms_every_steps > 0, "log.histograms_every_steps");
-  needs_board(log.projector_samples > 0, "log.projector_samples");
-  refuse_if(log.projector_samples > 0 && config.model.kind != ModelKind::fusion,
-            locate, "log.projector_samples",
-            "is {}, but model.kind: {} has no pooled features. Try 0.",
-            log.projector_samples, to_word(config.model.kind));
-}
-
 }  // namespace
 
 void check(ModelConfig const& config, Locate const& locate) {
@@ -420,7 +402,7 @@ void check(RunConfig const& config, Locate const& locate) {
   check_optim(config, locate);
   check_train(config, locate);
   check_device(config, locate);
-  check_log(config, locate);
+  check_records(config, locate);
 }
 
 void check(FusionSpec const& spec, Locate const& locate) {

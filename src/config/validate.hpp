@@ -21,4 +21,7 @@ void check(FusionSpec const& spec, Locate const& locate);
 void check_baseline(ModelConfig const& config, Locate const& locate);
 void check_baseline(RunConfig const& config, Locate const& locate);
 
+/// What a run leaves behind: its log and its checkpoints.
+void check_records(RunConfig const& config, Locate const& locate);
+
 }  // namespace gasm::config_detail

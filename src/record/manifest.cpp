@@ -27,21 +27,33 @@ RunState parse_state(std::string const& word) {
   throw error("state \"{}\" is unknown", word);
 }
 
+/// Manifests before a key lack it.
+template <class T>
+void read_optional(nlohmann::json const& json, char const* key,
+                   std::optional<T>& value) {
+  auto const found = json.find(key);
+  if (found != json.end() && !found->is_null()) value = found->get<T>();
+}
+
+template <class T>
+nlohmann::ordered_json or_null(std::optional<T> const& value) {
+  return value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json();
+}
+
 nlohmann::ordered_json to_json(Manifest const& manifest) {
   nlohmann::ordered_json json;
   json["schema"] = kSchema;
   json["state"] = to_string(manifest.state);
   json["message"] = manifest.message;
   json["start_time"] = manifest.start_time;
-  json["end_time"] = nullptr;
-  if (manifest.end_time) json["end_time"] = *manifest.end_time;
+  json["end_time"] = or_null(manifest.end_time);
   json["argv"] = manifest.argv;
   json["host"] = manifest.host;
   json["world_size"] = manifest.world_size;
   json["num_threads"] = manifest.num_threads;
-  json["total_steps"] = manifest.total_steps
-                            ? nlohmann::ordered_json(*manifest.total_steps)
-                            : nlohmann::ordered_json();
+  json["total_steps"] = or_null(manifest.total_steps);
+  json["resumed_from"] = or_null(manifest.resumed_from);
+  json["started_from"] = or_null(manifest.started_from);
   json["config_digest"] = manifest.config_digest;
   json["data_hashes"] = manifest.data_hashes;
   json["gasm"] = {{"version", manifest.build.version},
@@ -66,10 +78,9 @@ Manifest from_json(nlohmann::json const& json) {
   manifest.host = json.at("host");
   manifest.world_size = json.at("world_size");
   manifest.num_threads = json.at("num_threads");
-  // Manifests before this key have none.
-  if (auto const total = json.find("total_steps");
-      total != json.end() && !total->is_null())
-    manifest.total_steps = total->get<std::int64_t>();
+  read_optional(json, "total_steps", manifest.total_steps);
+  read_optional(json, "resumed_from", manifest.resumed_from);
+  read_optional(json, "started_from", manifest.started_from);
   manifest.config_digest = json.at("config_digest");
   manifest.data_hashes =
       json.at("data_hashes").get<std::map<std::string, std::string>>();

@@ -299,7 +299,7 @@ RunLength run_length(RunConfig const& config, std::int64_t steps_per_epoch) {
   return length;
 }
 
-std::string experiment_digest(RunConfig const& config) {
+RunConfig experiment_of(RunConfig const& config) {
   RunConfig neutral = config;
   neutral.run.name = "run";
   neutral.run.dir = "runs";
@@ -322,7 +322,11 @@ std::string experiment_digest(RunConfig const& config) {
   neutral.log = {};
   neutral.watch = {};
   neutral.alerts = {};
-  return digest(neutral);
+  return neutral;
+}
+
+std::string experiment_digest(RunConfig const& config) {
+  return digest(experiment_of(config));
 }
 
 void set_torch_threads() {

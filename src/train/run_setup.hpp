@@ -108,8 +108,10 @@ struct RunLength {
 };
 RunLength run_length(RunConfig const& config, std::int64_t steps_per_epoch);
 
-/// The digest of all that decides the curve: the configuration without names,
-/// places, and what may change between a stop and a resumption.
+/// All that decides the curve: the configuration without names, places, and
+/// what may change between a stop and a resumption.
+RunConfig experiment_of(RunConfig const& config);
+/// Its digest.
 std::string experiment_digest(RunConfig const& config);
 
 /// One thread a rank unless OMP_NUM_THREADS says otherwise.

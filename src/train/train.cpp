@@ -189,6 +189,8 @@ TrainOutcome train(Communicator const& world, RunConfig const& config,
                       : Result<void>{});
   auto manifest = manifest_of(world, config, argv, data);
   manifest.total_steps = loop.total_steps();
+  manifest.resumed_from = loop.resumed_from();
+  manifest.started_from = loop.started_from();
   log = agree(world,
               RunLog::open(world, folder, config, std::move(manifest), summary,
                            resume, expected_bytes(config, *model)));

@@ -14,6 +14,7 @@
 #include "gasm/comm/agree.hpp"
 #include "gasm/eval/forward_batch.hpp"
 #include "mixed_loss.hpp"
+#include "sample_log.hpp"
 #include "schedule.hpp"
 
 namespace gasm {
@@ -37,10 +38,15 @@ TrainLoop::TrainLoop(TrainParts parts)
       collective_(parts_.world.size() > 1 ? make_mpi_collective(parts_.world)
                                           : make_self_collective()),
       checkpoints_(parts_.folder.checkpoints()),
+      saver_(parts_.world, checkpoints_,
+             {.keep_last = parts_.config.checkpoint.keep_last,
+              .keep_best = parts_.config.checkpoint.keep_best,
+              .keep_every = parts_.config.checkpoint.keep_every}),
       identity_{experiment_digest(parts_.config),
                 to_hex(parts_.data.train.store->data_hash()),
                 to_hex(parts_.data.val.store->data_hash()),
                 classes_hash(parts_.data.train.store->classes())},
+      schedule_(parts_.config.checkpoint),
       trace_(parts_.world, parts_.folder.root() / "trace.json",
              parts_.config.log.trace_steps),
       checks_(parts_.world, parts_.model, parts_.config.watch),
@@ -56,41 +62,13 @@ double TrainLoop::epoch() const {
          static_cast<double>(plan_.steps_per_epoch());
 }
 
-std::optional<ResumePoint> TrainLoop::resume() {
-  Phase const phase(parts_.watchdog, "load checkpoint",
-                    deadline_s(parts_.config, parts_.config.watch.load_s));
-  fault_point(parts_.world.rank(), "load");
-  auto const mode = parts_.config.checkpoint.resume;
-  std::int64_t num_there =
-      parts_.world.is_root()
-          ? static_cast<std::int64_t>(checkpoints_.list().size())
-          : 0;
-  parts_.world.broadcast(num_there);
-  if (num_there > 0 && mode == ResumeMode::never)
-    throw usage_error(
-        "{} has checkpoints (checkpoint.resume is never). Try another "
-        "run.name, or checkpoint.resume: auto",
-        checkpoints_.folder().string());
-  auto const found = load_newest_checkpoint(parts_.world, checkpoints_);
-  if (!found && mode == ResumeMode::must)
-    throw usage_error(
-        "{} has no good checkpoint (checkpoint.resume is must). Try "
-        "checkpoint.resume: auto",
-        checkpoints_.folder().string());
-  if (!found) return std::nullopt;
-  state_ = agree_call(parts_.world, [&] {
-    return restore_checkpoint(*found, identity_, trained());
-  });
-  log_info("resumed from step {} of {}", state_.step, length_.total_steps);
-  return ResumePoint{state_.step, state_.evaluated_step};
-}
-
 TrainOutcome TrainLoop::run(RunLog& log) {
   auto const& config = parts_.config;
   Phase const phase(parts_.watchdog, "train",
                     deadline_s(config, config.watch.step_s));
   double const start_s = monotonic_s();
-  saved_s_ = pace_.since_s = loaded_.time_s = start_s;
+  pace_.since_s = loaded_.time_s = start_s;
+  schedule_.restart();
   frozen_casts_.emplace(
       parts_.model, autocast_of(config.train.precision, parts_.device.type()));
   if (device_) device_->updater().set_scale(state_.loss_scale);
@@ -104,29 +82,14 @@ TrainOutcome TrainLoop::run(RunLog& log) {
   // Started again with what ended it before: there is nothing to do.
   stop_agreed_ =
       config.train.stop_after && state_.step >= *config.train.stop_after;
-  // Stopped between a step and its validation.
-  if (is_evaluation_due() && !stop_agreed_) validate(log);
-
-  while (has_steps_left() && !stop_agreed_) {
-    auto const plan = plan_.at(state_.step);
-    reader.begin_step(state_.step);
-    trace_.begin_step(state_.step);
-    if (device_)
-      step_on_device(plan, *batches, log);
-    else
-      step_on_host(plan, *batches, log);
-    trace_.end_step();
-    bool const is_last = !has_steps_left() || stop_agreed_;
-    if (is_last || state_.step % plan_.steps_per_epoch() == 0)
-      record_data(*batches, log);
-
-    double const pause_s = monotonic_s();
-    // A validation may take long: what is done is safe before it begins.
-    if (stop_agreed_ || is_checkpoint_due() || is_evaluation_due())
-      save(log, std::nullopt);
-    if (is_evaluation_due() && !stop_agreed_) validate(log);
-    pace_.since_s += monotonic_s() - pause_s;
-    paused_s_ += monotonic_s() - pause_s;
+  try {
+    run_steps(log, *batches);
+    finish_save(log);
+  } catch (AgreedError const&) {
+    // All ranks are here, and what they had begun to save is good.
+    if (auto const saved = caught([&] { finish_save(log); }); !saved)
+      log_warn("{}", saved.error().what());
+    throw;
   }
 
   settle_parameters();
@@ -140,6 +103,33 @@ TrainOutcome TrainLoop::run(RunLog& log) {
           .train_s = monotonic_s() - start_s};
 }
 
+void TrainLoop::run_steps(RunLog& log, MicroBatchPrefetcher& batches) {
+  auto& reader = *parts_.data.train.reader;
+  // Stopped between a step and its validation.
+  if (is_evaluation_due() && !stop_agreed_) validate(log);
+
+  while (has_steps_left() && !stop_agreed_) {
+    auto const plan = plan_.at(state_.step);
+    reader.begin_step(state_.step);
+    trace_.begin_step(state_.step);
+    if (device_)
+      step_on_device(plan, batches, log);
+    else
+      step_on_host(plan, batches, log);
+    trace_.end_step();
+    bool const is_last = !has_steps_left() || stop_agreed_;
+    if (is_last || state_.step % plan_.steps_per_epoch() == 0)
+      record_data(batches, log);
+
+    double const pause_s = monotonic_s();
+    // A validation may take long: what is done is safe before it begins.
+    if (stop_agreed_ || is_checkpoint_due() || is_evaluation_due()) save(log);
+    if (is_evaluation_due() && !stop_agreed_) validate(log);
+    pace_.since_s += monotonic_s() - pause_s;
+    paused_s_ += monotonic_s() - pause_s;
+  }
+}
+
 void TrainLoop::step_on_host(StepPlan const& plan,
                              MicroBatchPrefetcher& batches, RunLog& log) {
   sums_->begin_step(plan.num_micro, plan.num_samples(),
@@ -148,7 +138,7 @@ void TrainLoop::step_on_host(StepPlan const& plan,
   settle_parameters();
   if (!mine) sums_->give_up_step();
   auto const sums = finish_exchange();
-  agree_on_step(mine);
+  agree_on_step(mine, log);
   {
     PartScope const part(own_, StepPart::optimizer);
     fault_point(parts_.world.rank(), "optimizer", plan.step);
@@ -179,6 +169,7 @@ void TrainLoop::run_micro_batches(StepPlan const& plan,
     num_loaded_ += static_cast<double>(batch->size());
     own_.num_clips += static_cast<double>(batch->size());
     show_frames(*batch, log);
+    log_samples(parts_.world.rank(), *batch);
     run_micro_batch(plan, *batch);
     parts_.watchdog.progress(fmt::format("train step {}, micro-batch {} of {}",
                                          plan.step + 1, index + 1,
@@ -234,25 +225,25 @@ StepSums TrainLoop::finish_exchange() {
   return sums;
 }
 
-void TrainLoop::agree_on_step(Result<void> const& mine) {
+void TrainLoop::agree_on_step(Result<void> const& mine, RunLog& log) {
   Stage const stage("agree");
   auto const& config = parts_.config;
-  auto const minutes = config.checkpoint.every_minutes;
-  bool const is_time = parts_.world.is_root() && minutes > 0 &&
-                       monotonic_s() - saved_s_ > 60 * minutes;
+  bool const is_time = parts_.world.is_root() && schedule_.is_time_due();
   bool const is_end =
       config.train.stop_after && state_.step + 1 >= *config.train.stop_after;
   fault_call(parts_.world, "exchange", state_.step);
   fault_weights(parts_.model, parts_.world.rank(), state_.step);
-  std::array<double, 3 + RankChecks::num_values> flags = {
+  std::array<double, 5 + RankChecks::num_values> flags = {
       mine ? 0.0 : 1.0, parts_.stop.requested() || is_end ? 1.0 : 0.0,
-      is_time ? 1.0 : 0.0};
+      is_time ? 1.0 : 0.0, saver_.is_busy() ? 1.0 : 0.0,
+      saver_.has_failed() ? 1.0 : 0.0};
   auto const checksums = std::span(flags).last<RankChecks::num_values>();
   checks_.fill(checksums, state_.step);
   if (!is_call_skipped(parts_.world.rank(), "exchange", state_.step))
     parts_.world.all_reduce_max(std::span<double>(flags));
   if (flags[0] > 0) agree_ok(parts_.world, mine);
   checks_.compare(checksums, state_.step);
+  advance_save(flags[3] > 0, flags[4] > 0, log);
   stop_agreed_ = flags[1] > 0;
   save_agreed_ = flags[2] > 0;
 }
@@ -369,8 +360,7 @@ bool TrainLoop::is_evaluation_due() const {
 }
 
 bool TrainLoop::is_checkpoint_due() const {
-  auto const every = parts_.config.checkpoint.every_steps;
-  return save_agreed_ || (every > 0 && state_.step % every == 0);
+  return save_agreed_ || schedule_.is_step_due(state_.step);
 }
 
 void TrainLoop::validate(RunLog& log) {
@@ -411,7 +401,11 @@ void TrainLoop::validate(RunLog& log) {
              log.alert_bad_clips(state_.step, "validation", result.num_bad));
   state_.evaluated_step = state_.step;
   judge(result.top1);
-  save(log, result.top1);
+  if (saved_step_ != state_.step) save(log);
+  finish_save(log);
+  agree_ok(parts_.world, log.sync());
+  saver_.rescore(state_.step, result.top1,
+                 checkpoint_facts(state_, identity_, trained()));
 }
 
 void TrainLoop::judge(double top1) {
@@ -430,22 +424,6 @@ void TrainLoop::judge(double top1) {
     log_info("ended early: {} evaluations without a better top-1",
              early_stop.patience);
   }
-}
-
-void TrainLoop::save(RunLog& log, std::optional<double> score) {
-  auto const& config = parts_.config;
-  Phase const phase(parts_.watchdog, "save checkpoint",
-                    deadline_s(config, config.watch.save_s));
-  fault_point(parts_.world.rank(), "save", state_.step);
-  settle_parameters();
-  FrozenCasts::Pause const pause(*frozen_casts_);
-  agree_ok(parts_.world, log.sync());
-  save_checkpoint(parts_.world, checkpoints_,
-                  make_checkpoint(state_, identity_, trained()), score,
-                  {.keep_last = config.checkpoint.keep_last,
-                   .keep_best = config.checkpoint.keep_best});
-  log.note_checkpoint(state_.step);
-  saved_s_ = monotonic_s();
 }
 
 }  // namespace gasm

@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "device_step.hpp"
-#include "gasm/ckpt/checkpoint.hpp"
+#include "gasm/ckpt/checkpoint_saver.hpp"
 #include "gasm/comm/collective.hpp"
 #include "gasm/comm/stop_flag.hpp"
 #include "gasm/comm/watchdog.hpp"
@@ -19,6 +19,7 @@
 #include "rank_skew.hpp"
 #include "run_log.hpp"
 #include "run_setup.hpp"
+#include "save_schedule.hpp"
 #include "step_guard.hpp"
 #include "step_trace.hpp"
 #include "train_state.hpp"
@@ -64,9 +65,16 @@ class TrainLoop {
  public:
   explicit TrainLoop(TrainParts parts);
 
-  /// From the newest good checkpoint, if the configuration wants that.
+  /// From the checkpoint that checkpoint.resume says (start_point.hpp).
   /// Returns where it goes on; none for a fresh start.
   std::optional<ResumePoint> resume();
+  /// Where that was, and what the run began with, for the records.
+  std::optional<std::string> const& resumed_from() const {
+    return resumed_from_;
+  }
+  std::optional<std::string> const& started_from() const {
+    return state_.started_from;
+  }
   TrainOutcome run(RunLog& log);
   std::int64_t total_steps() const { return length_.total_steps; }
 
@@ -86,7 +94,7 @@ class TrainLoop {
   void run_micro_batch(StepPlan const& plan, MicroBatch const& batch);
   StepSums finish_exchange();
   /// Ranks agree on how the step went and on what follows it.
-  void agree_on_step(Result<void> const& mine);
+  void agree_on_step(Result<void> const& mine, RunLog& log);
   void update(StepSums const& sums, RunLog& log);
   /// The step leaves all as it was, or ends the run.
   void skip(StepSums const& sums, StepHealth health, RunLog& log);
@@ -116,7 +124,15 @@ class TrainLoop {
   void validate(RunLog& log);
   /// Patience, and whether it has ended.
   void judge(double top1);
-  void save(RunLog& log, std::optional<double> score);
+  /// Begins to save this step; where nothing may come between, until it is
+  /// published.
+  void save(RunLog& log);
+  /// Goes on with what is in flight, by the flags of all ranks.
+  void advance_save(bool any_busy, bool any_failed, RunLog& log);
+  /// Until what is in flight is published; a phase of its own.
+  void wait_for_save(RunLog& log);
+  void finish_save(RunLog& log);
+  void run_steps(RunLog& log, MicroBatchPrefetcher& batches);
   bool has_steps_left() const;
   bool is_evaluation_due() const;
   bool is_checkpoint_due() const;
@@ -135,9 +151,12 @@ class TrainLoop {
   StepGuard guard_;
   std::unique_ptr<Collective> collective_;
   CheckpointStore checkpoints_;
+  CheckpointSaver saver_;
   RunIdentity identity_;
   TrainState state_;
-  double saved_s_ = 0.0;
+  SaveSchedule schedule_;
+  std::optional<std::string> resumed_from_;
+  std::int64_t saved_step_ = -1;  ///< the step that is in a checkpoint
   Pace pace_;
   PhaseTimes phases_;
   StepTrace trace_;

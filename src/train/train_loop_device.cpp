@@ -55,7 +55,7 @@ void TrainLoop::step_on_device(StepPlan const& plan,
     fault_point(parts_.world.rank(), "exchange", state_.step);
     device_->finish_exchange();
   }
-  agree_on_step(mine);
+  agree_on_step(mine, log);
   PartScope const part(own_, StepPart::optimizer);
   fault_point(parts_.world.rank(), "optimizer", plan.step);
   device_->update(learning_rate(parts_.config.optim, state_.step,

@@ -67,19 +67,15 @@ TensorMap below(TensorMap const& tensors, std::string_view prefix) {
 }
 
 void check_identity(Checkpoint const& checkpoint, RunIdentity const& identity) {
-  if (fact(checkpoint, "experiment") != identity.experiment)
-    throw usage_error(
-        "the run folder's checkpoint of step {} was made with another "
-        "configuration (data, model, optim or train differ from its "
-        "config.yaml). Try another run.name, or the old configuration",
-        checkpoint.step);
   auto const check_data = [&](std::string const& key, std::string const& name,
                               std::string const& hash) {
     if (fact(checkpoint, name) != hash)
       throw usage_error(
-          "the run folder's checkpoint of step {} belongs to other data "
-          "({}: data hash {}, now {}). Try another run.name",
-          checkpoint.step, key, fact(checkpoint, name), hash);
+          "the checkpoint of step {} belongs to other data ({}: data hash {}, "
+          "now {}; {}). Try the same data, or a run of its own (another "
+          "run.name, checkpoint.resume: auto)",
+          checkpoint.step, key, fact(checkpoint, name), hash,
+          checkpoint.path.string());
   };
   check_data("data.train", "train_hash", identity.train_hash);
   check_data("data.val", "val_hash", identity.val_hash);
@@ -93,18 +89,10 @@ std::string classes_hash(std::vector<std::string> const& names) {
   return to_hex(xxh64(all));
 }
 
-CheckpointShare make_checkpoint(TrainState const& state,
-                                RunIdentity const& identity,
-                                TrainedParts const& parts) {
-  CheckpointShare checkpoint;
-  checkpoint.step = state.step;
-  auto const weights = named_tensors(parts.model);
-  checkpoint.sets["model"].common = file_of(weights, state, identity);
-  checkpoint.sets["optimizer"] = parts.optimizer.share();
-  if (parts.average)
-    checkpoint.sets["ema"].common =
-        file_of(parts.average->put_into(weights), state, identity);
-  checkpoint.facts = {
+std::map<std::string, std::string> checkpoint_facts(TrainState const& state,
+                                                    RunIdentity const& identity,
+                                                    TrainedParts const& parts) {
+  return {
       {"epoch_bad", std::to_string(state.epoch_bad)},
       {"evaluated_step", std::to_string(state.evaluated_step)},
       {"best_top1", to_fact(state.best_top1)},
@@ -118,9 +106,24 @@ CheckpointShare make_checkpoint(TrainState const& state,
       {"skipped", std::to_string(state.skipped.total)},
       {"skipped_in_row", std::to_string(state.skipped.in_row)},
       {"skipped_overflows", std::to_string(state.skipped.overflows)},
+      {kStartedFrom, state.started_from.value_or(kStartedNowhere)},
       {"experiment", identity.experiment},
       {"train_hash", identity.train_hash},
       {"val_hash", identity.val_hash}};
+}
+
+CheckpointShare make_checkpoint(TrainState const& state,
+                                RunIdentity const& identity,
+                                TrainedParts const& parts) {
+  CheckpointShare checkpoint;
+  checkpoint.step = state.step;
+  auto const weights = named_tensors(parts.model);
+  checkpoint.sets["model"].common = file_of(weights, state, identity);
+  checkpoint.sets["optimizer"] = parts.optimizer.share();
+  if (parts.average)
+    checkpoint.sets["ema"].common =
+        file_of(parts.average->put_into(weights), state, identity);
+  checkpoint.facts = checkpoint_facts(state, identity, parts);
   return checkpoint;
 }
 

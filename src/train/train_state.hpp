@@ -26,7 +26,13 @@ struct TrainState {
   bool ended_early = false;
   LossScale loss_scale;
   SkippedSteps skipped;
+  /// The step folder of another run that this one began with.
+  std::optional<std::string> started_from = {};
 };
+
+/// The fact that says so, and what it says where there is none.
+inline constexpr char const* kStartedFrom = "started_from";
+inline constexpr char const* kStartedNowhere = "none";
 
 /// What a run is, to be compared before it goes on.
 struct RunIdentity {
@@ -52,7 +58,12 @@ CheckpointShare make_checkpoint(TrainState const& state,
                                 RunIdentity const& identity,
                                 TrainedParts const& parts);
 
-/// Puts a checkpoint back. An Error if it belongs to another experiment or
+/// Its facts alone.
+std::map<std::string, std::string> checkpoint_facts(TrainState const& state,
+                                                    RunIdentity const& identity,
+                                                    TrainedParts const& parts);
+
+/// Puts a checkpoint of the same experiment back. An Error if it belongs to
 /// other data, or its tensors do not fit.
 TrainState restore_checkpoint(Checkpoint const& checkpoint,
                               RunIdentity const& identity,

@@ -357,7 +357,8 @@ class Prometheus(TrainCase):
 
 class Clock(TrainCase):
     def test_that_goes_back_breaks_nothing(self):
-        sets = {"train.eval_every_epochs": 2, "log.prometheus": self.folder / "clock.prom"}
+        sets = {"train.eval_every_epochs": 2, "log.prometheus": self.folder / "clock.prom",
+                "checkpoint.every_minutes": 1e-5, "checkpoint.keep_last": STEPS}
         for stop in (8, None):
             job = gasm_cli.Job(self.words("clock", {**sets, "train.stop_after": stop}), 2,
                                {"LD_PRELOAD": CLOCK})
@@ -372,6 +373,7 @@ class Clock(TrainCase):
             for name in SPEEDS & set(line["m"]):
                 self.assertGreaterEqual(line["m"][name], 0, line)
         self.assertEqual(run.lines("train"), self.undisturbed.lines("train"))
+        self.assertEqual(run.steps(), list(range(1, STEPS + 1)))  # no step takes so short a time
         shown = board(run)
         self.assertEqual([event.step for event in shown.Tensors("train/loss")],
                          list(range(1, STEPS + 1)))

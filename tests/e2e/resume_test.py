@@ -13,9 +13,11 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support
 import gasm_cli  # noqa: E402
 from checkpoint_files import read_set  # noqa: E402
 from gasm_cli import RunFolder, TrainCase  # noqa: E402
+from sample_files import noting, samples_of  # noqa: E402
 
 # Of 32 clips in two steps of four micro-batches: step 3 is in the second epoch's midst.
 STOP, END = 3, 6
+NUM_CLIPS, STEPS_PER_EPOCH, MICRO_BATCHES = 32, 2, 4
 ZERO = {"parallel.zero1": "true", "parallel.first_bucket_mb": 0.01, "parallel.bucket_mb": 0.05}
 
 
@@ -27,7 +29,7 @@ class Resume(TrainCase):
     def stopped(self, ranks, zero):
         name = f"stopped-{ranks}-{'zero' if zero else 'whole'}"
         run, _ = self.train(name, {**(ZERO if zero else {}), "train.stop_after": STOP},
-                            ranks=ranks, code=85)
+                            ranks=ranks, code=85, environment=noting(self.folder / name))
         manifest = json.loads((run.checkpoint(STOP) / "manifest.json").read_text())
         self.assertEqual((manifest["format"], manifest["ranks"]), (2, ranks))
         written = {file for file, facts in manifest["files"].items()
@@ -40,11 +42,26 @@ class Resume(TrainCase):
             self.assertEqual(read_set(run.checkpoint(step), name),
                              read_set(wanted.checkpoint(step), name), name)
 
+    def assert_each_sample_once(self, before, after):
+        """Both parts of the run together trained on each clip once an epoch."""
+        parts = samples_of(before), samples_of(after)
+        self.assertEqual([{step for step, _ in part} for part in parts],
+                         [set(range(STOP)), set(range(STOP, END))])
+        seen = {**parts[0], **parts[1]}
+        self.assertEqual(set(seen), {(step, index) for step in range(END)
+                                     for index in range(MICRO_BATCHES)})
+        for epoch in range(END // STEPS_PER_EPOCH):
+            samples = [sample for (step, _), batch in seen.items()
+                       if step // STEPS_PER_EPOCH == epoch for sample in batch]
+            self.assertEqual(sorted(samples), list(range(NUM_CLIPS)), epoch)
+
     def go_on(self, stopped, ranks, zero):
         name = f"{stopped.path.name}-on-{ranks}-{'zero' if zero else 'whole'}"
         shutil.copytree(stopped.path, self.run_path(name), symlinks=True)
-        run, out = self.train(name, ZERO if zero else {}, ranks=ranks)
+        run, out = self.train(name, ZERO if zero else {}, ranks=ranks,
+                              environment=noting(self.folder / name))
         self.assertIn(f"resumed from step {STOP} of {END}", out)
+        self.assert_each_sample_once(self.folder / stopped.path.name, self.folder / name)
         self.assertEqual(run.curve(), self.undisturbed.curve())
         self.assert_whole(run, END, self.undisturbed)
         shutil.rmtree(run.path)

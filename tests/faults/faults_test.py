@@ -42,7 +42,8 @@ class KilledRank(TrainCase):
         start_s = time.monotonic()
         _, out = self.train("killed", EVERY_5, code=137, fault="kill:1:train:11")
         out = self.ends_and_goes_on("killed", out, time.monotonic() - start_s)
-        self.assertIn("resumed from step 10", out)
+        # That of step 10 may have been on its way to the disk.
+        self.assertRegex(out, r"resumed from step (5|10) ")
         # The lines of step 11 were computed twice and stand once.
         self.assertIn('"step": 11', (self.run_path("killed") / "metrics.jsonl.replayed")
                       .read_text())

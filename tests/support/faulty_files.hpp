@@ -41,6 +41,8 @@ class FaultyFiles : public FileCalls {
   }
   /// From now on fsync of a file returns at once, and keeps nothing.
   void lie_about_sync() { lies_ = true; }
+  /// From now on it knows no exchange of names, as some file systems.
+  void refuse_exchange() { knows_exchange_ = false; }
   long num_calls() const { return num_calls_; }
 
   /// The machine is switched on again: bytes of files below `root` that were
@@ -114,6 +116,19 @@ class FaultyFiles : public FileCalls {
     pending_.push_back(std::move(change));
     return 0;
   }
+  int exchange(char const* first, char const* second) override {
+    std::lock_guard const lock(mutex_);
+    if (fails()) return -1;
+    if (!knows_exchange_) {
+      errno = EINVAL;
+      return -1;
+    }
+    int const done = FileCalls::exchange(first, second);
+    if (done != 0) return done;
+    for (auto& earlier : pending_) swap_names(earlier, first, second);
+    pending_.push_back({Kind::exchange, first, second, {}});
+    return 0;
+  }
   int symlink(char const* target, char const* link) override {
     std::lock_guard const lock(mutex_);
     if (fails()) return -1;
@@ -140,7 +155,7 @@ class FaultyFiles : public FileCalls {
   }
 
  private:
-  enum class Kind { create, rename };
+  enum class Kind { create, rename, exchange };
   struct Change {
     Kind kind;
     std::filesystem::path from, to;
@@ -163,22 +178,44 @@ class FaultyFiles : public FileCalls {
     return ::lstat(path, &info) == 0 ? info.st_ino : 0;
   }
 
+  /// `path`, if it is `from` or below it, below `to`.
+  static bool move(std::filesystem::path& path,
+                   std::filesystem::path const& from,
+                   std::filesystem::path const& to) {
+    auto const [end, rest] =
+        std::mismatch(from.begin(), from.end(), path.begin(), path.end());
+    if (end != from.end()) return false;
+    auto moved = to;
+    for (auto part = rest; part != path.end(); ++part) moved /= *part;
+    path = moved;
+    return true;
+  }
+
   static void move(Change& change, std::filesystem::path const& from,
                    std::filesystem::path const& to) {
-    for (auto* path : {&change.from, &change.to}) {
-      auto const [end, rest] =
-          std::mismatch(from.begin(), from.end(), path->begin(), path->end());
-      if (end != from.end()) continue;
-      auto moved = to;
-      for (auto part = rest; part != path->end(); ++part) moved /= *part;
-      *path = moved;
-    }
+    for (auto* path : {&change.from, &change.to}) move(*path, from, to);
+  }
+
+  static void swap_names(Change& change, std::filesystem::path const& first,
+                         std::filesystem::path const& second) {
+    for (auto* path : {&change.from, &change.to})
+      if (!move(*path, first, second)) move(*path, second, first);
   }
 
   void undo(Change const& change) {
     std::error_code ignored;
     if (change.kind == Kind::create) {
       std::filesystem::remove_all(change.to, ignored);
+      return;
+    }
+    if (change.kind == Kind::exchange) {
+      // One of the two may have been removed since.
+      auto const aside = change.to.string() + ".aside";
+      std::filesystem::rename(change.to, aside, ignored);
+      std::filesystem::rename(change.from, change.to, ignored);
+      std::filesystem::rename(aside, change.from, ignored);
+      for (auto& earlier : pending_)
+        if (&earlier != &change) swap_names(earlier, change.from, change.to);
       return;
     }
     std::filesystem::rename(change.to, change.from, ignored);
@@ -193,6 +230,7 @@ class FaultyFiles : public FileCalls {
   long point_ = 0;
   long num_calls_ = 0;
   bool lies_ = false;
+  bool knows_exchange_ = true;
   std::map<ino_t, std::uintmax_t> synced_bytes_;
   std::vector<Change> pending_;  ///< names that were not synced
 };

@@ -217,10 +217,10 @@ class TrainCase(unittest.TestCase):
         return job
 
     def train(self, name, sets=None, ranks=2, code=0, fault=None, within_s=None, more=(),
-              launch=launch_here):
+              launch=launch_here, environment=None):
         """Trains, checks the exit code; returns run folder and output."""
         job = Job(self.words(name, sets, more=more), ranks,
-                  {"GASM_TEST_FAULT": fault} if fault else None, launch)
+                  {**(environment or {}), **({"GASM_TEST_FAULT": fault} if fault else {})}, launch)
         found, out, seconds = job.wait()
         expected = code if isinstance(code, tuple) else (code,)
         self.assertIn(found, expected, f"{name} {sets} on {ranks} ranks\n{out}")

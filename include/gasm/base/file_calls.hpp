@@ -27,6 +27,8 @@ class FileCalls {
   /// fsync of a folder, by its path.
   virtual int sync_folder(char const* path);
   virtual int rename(char const* from, char const* to);
+  /// renameat2 with RENAME_EXCHANGE: each gets the other's name.
+  virtual int exchange(char const* first, char const* second);
   virtual int symlink(char const* target, char const* link);
   virtual int mkdir(char const* path, mode_t mode);
   /// A file, a link, or an empty folder.

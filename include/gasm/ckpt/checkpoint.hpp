@@ -29,6 +29,7 @@ struct Checkpoint {
   /// Small facts: cursor, digests, best value, ... (strings; doubles are
   /// written with format_exact).
   std::map<std::string, std::string> facts;
+  std::filesystem::path path = {};  ///< the step folder that it was read from
 };
 
 /// What one rank has of a checkpoint.
@@ -52,6 +53,7 @@ struct ShardWriter {
 struct Retention {
   int keep_last = 2;
   int keep_best = 1;
+  std::int64_t keep_every = 0;  ///< steps that this divides; 0: none
 };
 
 /// A checkpoint as a listing shows it.
@@ -63,8 +65,8 @@ struct CheckpointInfo {
 
 struct CheckpointManifest;
 
-/// The checkpoints of one run folder. Not collective but for save_checkpoint
-/// and load_newest_checkpoint.
+/// The checkpoints of one run folder. Ranks save together by
+/// CheckpointSaver, and load by load_newest_checkpoint.
 class CheckpointStore {
  public:
   explicit CheckpointStore(std::filesystem::path folder)
@@ -82,7 +84,8 @@ class CheckpointStore {
   /// The folder in which a job that calls itself `job` writes a step.
   std::filesystem::path unfinished(std::int64_t step,
                                    std::string const& job) const;
-  /// Makes it, and removes what killed saves left behind. One rank.
+  /// Makes it, and removes what killed saves left behind, but not what other
+  /// ranks have in it already. One rank.
   Result<void> prepare(std::filesystem::path const& unfinished) const;
   /// When all files of `manifest` are in `unfinished`, and synced: writes the
   /// manifest, renames the folder to step-N, points `latest` (and `best` when
@@ -94,6 +97,12 @@ class CheckpointStore {
                        CheckpointManifest const& manifest,
                        Retention const& retention) const;
 
+  /// Gives the step that was published last a score and new facts: its
+  /// manifest alone is written, then `best` and what is kept follow. One rank.
+  Result<void> rescore(std::int64_t step, double score,
+                       std::map<std::string, std::string> const& facts,
+                       Retention const& retention) const;
+
   /// Reads and verifies one (manifest, sizes, checksums), whoever wrote it.
   Result<Checkpoint> load(std::filesystem::path const& step_folder) const;
 
@@ -102,13 +111,6 @@ class CheckpointStore {
 
   std::filesystem::path folder_;
 };
-
-/// Each rank writes its share, root publishes, all ranks learn how it went:
-/// throws AgreedError on all if it failed. Collective.
-void save_checkpoint(Communicator const& comm, CheckpointStore const& store,
-                     CheckpointShare const& share, std::optional<double> score,
-                     Retention const& retention,
-                     std::uint64_t min_shard_bytes = ShardWriter{}.min_bytes);
 
 /// The newest checkpoint that verifies on all ranks; damaged ones are named in
 /// a warning and passed over. None if there is none. Throws AgreedError on all

@@ -35,8 +35,12 @@ struct Manifest {
   int world_size = 1;
   int num_threads = 1;                      ///< of arithmetic, each rank
   std::optional<std::int64_t> total_steps;  ///< none: not known, or no training
-  std::string start_time;                   ///< UTC, as utc_timestamp()
-  std::optional<std::string> end_time;      ///< while it runs: none
+  /// The checkpoint (a step folder) that this start went on from.
+  std::optional<std::string> resumed_from = {};
+  /// That of another run, which this one began with.
+  std::optional<std::string> started_from = {};
+  std::string start_time;               ///< UTC, as utc_timestamp()
+  std::optional<std::string> end_time;  ///< while it runs: none
   RunState state = RunState::running;
   std::string message;  ///< why it failed or stopped, else empty
 };

@@ -2,10 +2,15 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <array>
+#include <chrono>
 #include <fstream>
+#include <functional>
+#include <span>
+#include <thread>
 
 #include "gasm/base/file.hpp"
-#include "gasm/ckpt/checkpoint.hpp"
+#include "gasm/ckpt/checkpoint_saver.hpp"
 #include "gasm/comm/agree.hpp"
 #include "support/mpi_main.hpp"
 
@@ -39,6 +44,13 @@ CheckpointShare share_of(std::int64_t step, int rank, int num_ranks) {
   return share;
 }
 
+void save(Communicator const& comm, CheckpointStore const& store,
+          std::int64_t step, std::uint64_t min_bytes = 0) {
+  CheckpointSaver saver(comm, store, {}, min_bytes);
+  saver.begin(share_of(step, comm.rank(), comm.size()));
+  saver.finish();
+}
+
 void expect_is(Checkpoint const& found, std::int64_t step) {
   EXPECT_EQ(found.step, step);
   EXPECT_EQ(found.facts.at("seed"), "3");
@@ -69,9 +81,7 @@ TEST(SharedCheckpoint, AnyNumberOfRanksReadsWhatAnyNumberWrote) {
       std::int64_t const step = 10 * num + (min_bytes > 0 ? 1 : 0);
       bool const is_writer = world.rank() < num;
       auto writers = world.split(is_writer ? 0 : 1, world.rank());
-      if (is_writer)
-        save_checkpoint(writers, store, share_of(step, world.rank(), num), {},
-                        {}, min_bytes);
+      if (is_writer) save(writers, store, step, min_bytes);
       writers.close();
       world.barrier();
       auto const found = load_newest_checkpoint(world, store);
@@ -88,15 +98,11 @@ TEST(SharedCheckpoint, AnyNumberOfRanksReadsWhatAnyNumberWrote) {
 TEST(SharedCheckpoint, OneRanksFailureIsAllRanksAndLeavesTheOldOne) {
   auto const& world = test_world();
   CheckpointStore const store(shared_temp_folder() / "checkpoints");
-  auto const save = [&](std::int64_t step) {
-    save_checkpoint(world, store, share_of(step, world.rank(), world.size()),
-                    {}, {}, 0);
-  };
-  save(1);
+  save(world, store, 1);
   bool const fails = world.rank() == world.size() - 1;
   if (fails) set_write_fault(3, ENOSPC);
   try {
-    save(2);
+    save(world, store, 2);
     ADD_FAILURE() << "it was saved";
   } catch (AgreedError const& failed) {
     std::string const what = failed.what();
@@ -106,7 +112,7 @@ TEST(SharedCheckpoint, OneRanksFailureIsAllRanksAndLeavesTheOldOne) {
   set_write_fault(-1, 0);
   world.barrier();
   expect_is(*load_newest_checkpoint(world, store), 1);
-  save(3);
+  save(world, store, 3);
   expect_is(*load_newest_checkpoint(world, store), 3);
   if (world.is_root()) {
     EXPECT_FALSE(fs::exists(store.folder() / "step-2"));
@@ -117,9 +123,7 @@ TEST(SharedCheckpoint, OneRanksFailureIsAllRanksAndLeavesTheOldOne) {
 TEST(SharedCheckpoint, DamagedShardsArePassedOverByAll) {
   auto const& world = test_world();
   CheckpointStore const store(shared_temp_folder() / "checkpoints");
-  for (std::int64_t step = 1; step <= 2; ++step)
-    save_checkpoint(world, store, share_of(step, world.rank(), world.size()),
-                    {}, {}, 0);
+  for (std::int64_t step = 1; step <= 2; ++step) save(world, store, step);
   if (world.is_root()) {
     auto const name = world.size() == 1
                           ? std::string("optimizer.safetensors")
@@ -135,6 +139,68 @@ TEST(SharedCheckpoint, DamagedShardsArePassedOverByAll) {
         << R"({"format": 9})";
   world.barrier();
   EXPECT_THROW(load_newest_checkpoint(world, store), AgreedError);
+}
+
+/// Steps of a training that does nothing, until `done` says so.
+void take_steps(CheckpointSaver& saver, std::function<bool()> const& done) {
+  auto const& world = test_world();
+  for (int i = 0; i < 10'000 && !done(); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    std::array flags = {saver.is_busy() ? 1 : 0, saver.has_failed() ? 1 : 0};
+    world.all_reduce_max(std::span<int>(flags));
+    saver.advance(flags[0] > 0, flags[1] > 0);
+  }
+}
+
+TEST(CheckpointSaver, SavesTheTensorsAsTheyWereWhileStepsGoOn) {
+  auto const& world = test_world();
+  CheckpointStore const store(shared_temp_folder() / "checkpoints");
+  CheckpointSaver saver(world, store, {.keep_last = 5}, 0);
+  for (std::int64_t step = 1; step <= 3; ++step) {
+    auto share = share_of(step, world.rank(), world.size());
+    saver.begin(share);
+    EXPECT_TRUE(saver.is_in_flight());
+    // The training goes on and changes everything.
+    for (auto& [set, part] : share.sets) {
+      for (auto& [name, tensor] : part.common.tensors) tensor.zero_();
+      for (auto& [name, tensor] : part.own) tensor.zero_();
+    }
+    take_steps(saver, [&] { return !saver.is_in_flight(); });
+    EXPECT_FALSE(saver.is_in_flight());
+    expect_is(*load_newest_checkpoint(world, store), step);
+    world.barrier();
+  }
+  saver.rescore(3, 0.5, {{"seed", "4"}});
+  auto const found = load_newest_checkpoint(world, store);
+  EXPECT_EQ(found->facts.at("seed"), "4");
+  EXPECT_EQ(store.list().back().score, 0.5);
+  EXPECT_TRUE(fs::exists(store.folder() / "best/manifest.json"));
+  world.barrier();
+}
+
+TEST(CheckpointSaver, AFailureInTheBackgroundIsToldAtALaterStep) {
+  auto const& world = test_world();
+  CheckpointStore const store(shared_temp_folder() / "checkpoints");
+  save(world, store, 1);
+  CheckpointSaver saver(world, store, {}, 0);
+  bool const fails = world.rank() == world.size() - 1;
+  if (fails) set_write_fault(3, ENOSPC);
+  saver.begin(share_of(2, world.rank(), world.size()));
+  try {
+    take_steps(saver, [] { return false; });
+    ADD_FAILURE() << "nothing was told";
+  } catch (AgreedError const& failed) {
+    EXPECT_NE(std::string(failed.what()).find("No space left"),
+              std::string::npos);
+  }
+  set_write_fault(-1, 0);
+  EXPECT_FALSE(saver.is_in_flight());
+  world.barrier();
+  expect_is(*load_newest_checkpoint(world, store), 1);
+  saver.begin(share_of(3, world.rank(), world.size()));
+  saver.finish();
+  expect_is(*load_newest_checkpoint(world, store), 3);
+  world.barrier();
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "gasm/ckpt/checkpoint.hpp"
+#include "gasm/ckpt/checkpoint_saver.hpp"
 #include "support/mpi_main.hpp"
 
 namespace gasm {
@@ -122,12 +122,14 @@ TEST_P(ShardedOptimizerTest, GoesOnFromAWholeState) {
 TEST_P(ShardedOptimizerTest, ItsSharesAreTheStateInACheckpoint) {
   auto const& world = test_world();
   CheckpointStore const store(shared_temp_folder() / "checkpoints");
+  CheckpointSaver saver(world, store, {});
   Training sharded(optim(), SumFor::owner);
   for (std::int64_t step = 0; step < 3; ++step) {
     CheckpointShare share{.step = step, .sets = {}, .facts = {}};
     share.sets["optimizer"] = sharded.optimizer->share();
     EXPECT_EQ(share.sets.at("optimizer").is_divided, step > 0);
-    save_checkpoint(world, store, share, {}, {});
+    saver.begin(share);
+    saver.finish();
     auto const found = load_newest_checkpoint(world, store);
     ASSERT_TRUE(found);
     auto const& tensors = found->files.at("optimizer").tensors;

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <iterator>
 
+#include "gasm/base/exchange_names.hpp"
 #include "support/faulty_files.hpp"
 #include "support/temp_folder.hpp"
 
@@ -81,6 +82,67 @@ TEST(RemoveTree, FollowsNoLink) {
   value_or_throw(remove_tree(temp / "never was"));
   EXPECT_FALSE(fs::exists(temp / "gone"));
   EXPECT_TRUE(fs::exists(temp / "kept/f"));
+}
+
+class ExchangeNames : public ::testing::Test {
+ protected:
+  ExchangeNames() {
+    for (auto const* name : {"a", "b"}) {
+      value_or_throw(make_folder(temp / name));
+      value_or_throw(publish_file(temp / name / "f", name));
+    }
+  }
+  std::string text_in(char const* name) {
+    return value_or_throw(read_text(temp / name / "f"));
+  }
+  void expect_exchanged(bool is_done) {
+    EXPECT_EQ(text_in("a"), is_done ? "b" : "a");
+    EXPECT_EQ(text_in("b"), is_done ? "a" : "b");
+  }
+  TempFolder temp;
+};
+
+TEST_F(ExchangeNames, OfTwoFolders) {
+  EXPECT_TRUE(value_or_throw(exchange_names(temp / "a", temp / "b")));
+  expect_exchanged(true);
+}
+
+TEST_F(ExchangeNames, IsRefusedByAFileSystemThatCannot) {
+  FaultyFiles files;
+  files.refuse_exchange();
+  EXPECT_FALSE(value_or_throw(exchange_names(temp / "a", temp / "b")));
+  expect_exchanged(false);
+}
+
+TEST_F(ExchangeNames, HasNotHappenedWhereItFails) {
+  FaultyFiles files;
+  for (long call = 0; call < 2; ++call) {
+    files.fail_at(call, FaultyFiles::Fault::io_error_once);
+    auto const done = exchange_names(temp / "a", temp / "b");
+    files.fail_at(0, FaultyFiles::Fault::none);
+    ASSERT_FALSE(done) << call;
+    EXPECT_THAT(done.error().what(), HasSubstr(temp.path().string()));
+    expect_exchanged(false);
+  }
+  auto const missing = exchange_names(temp / "none", temp / "b");
+  ASSERT_FALSE(missing);
+  EXPECT_THAT(missing.error().what(), HasSubstr("No such file"));
+}
+
+TEST_F(ExchangeNames, OutlivesACrashOnceItIsSynced) {
+  FaultyFiles files;
+  value_or_throw(exchange_names(temp / "a", temp / "b"));
+  files.lose_power(temp.path(), FaultyFiles::Names::lost);
+  expect_exchanged(true);
+  auto const a = temp / "a";
+  auto const b = temp / "b";
+  value_or_throw(publish_rename(a / "f", a / "g"));
+  ASSERT_EQ(file_calls().rename((a / "g").c_str(), (a / "f").c_str()), 0);
+  ASSERT_EQ(file_calls().exchange(a.c_str(), b.c_str()), 0);
+  expect_exchanged(false);
+  files.lose_power(temp.path(), FaultyFiles::Names::lost);
+  EXPECT_EQ(value_or_throw(read_text(a / "g")), "b");
+  EXPECT_EQ(text_in("b"), "a");
 }
 
 // What every other test of a crash relies on.

@@ -70,6 +70,27 @@ TEST_F(CheckpointTest, KeepsTheNewestAndTheBest) {
   EXPECT_EQ(fs::read_symlink(store_.folder() / "best"), "step-2");
 }
 
+TEST_F(CheckpointTest, KeepsMultiplesForEver) {
+  Retention const retention{.keep_last = 2, .keep_best = 1, .keep_every = 6};
+  // Every other step from 2 to 40: that of step 16 is the best.
+  for (int step = 2; step <= 40; step += 2)
+    save(step, step == 16 ? 0.9 : 0.5, retention);
+  EXPECT_EQ(steps(store_),
+            (std::vector<std::int64_t>{6, 12, 16, 18, 24, 30, 36, 38, 40}));
+  // What the earlier ones were kept for may change from start to start.
+  save(42, {}, {.keep_last = 1, .keep_best = 0, .keep_every = 12});
+  EXPECT_EQ(steps(store_), (std::vector<std::int64_t>{12, 24, 36, 42}));
+  save(43, {}, {.keep_last = 1, .keep_best = 0});
+  EXPECT_EQ(steps(store_), (std::vector<std::int64_t>{43}));
+}
+
+TEST_F(CheckpointTest, AMultipleThatIsAmongTheNewestCountsOnce) {
+  Retention const retention{.keep_last = 2, .keep_best = 0, .keep_every = 4};
+  for (int step = 1; step <= 9; ++step) save(step, {}, retention);
+  // 8 and 9 are the newest: 7 is not kept in the place of 8.
+  EXPECT_EQ(steps(store_), (std::vector<std::int64_t>{4, 8, 9}));
+}
+
 TEST_F(CheckpointTest, TheNewestOfEqualsIsTheBest) {
   for (int step = 1; step <= 4; ++step) save(step, 1.0);
   save(5, 0.5);

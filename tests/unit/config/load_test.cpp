@@ -66,7 +66,7 @@ TEST(ParseConfig, ReadsEveryType) {
   EXPECT_EQ(config.train.epochs, 2.5);
   EXPECT_EQ(config.train.steps, 40);
   EXPECT_EQ(config.train.stop_after, 7);
-  EXPECT_EQ(config.checkpoint.resume, ResumeMode::must);
+  EXPECT_EQ(config.checkpoint.resume, "must");
   EXPECT_FALSE(config.log.tensorboard);
 }
 

@@ -133,6 +133,7 @@ void expect_words_read_back(std::string const& path) {
       EXPECT_THAT(e.what(),
                   AnyOf(HasSubstr("is nccl, but train.device is cpu"),
                         HasSubstr(".learns is empty, and"),
+                        HasSubstr("is 0, but checkpoint.interval: auto"),
                         HasSubstr("is empty, but optim.schedule is step")))
           << text;
     }
@@ -169,7 +170,7 @@ TEST(ToYaml, EveryWordReadsBack) {
   expect_words_read_back<CudaGraph>("train.cuda_graph");
   expect_words_read_back<Backend>("parallel.backend");
   expect_words_read_back<Compression>("parallel.compress");
-  expect_words_read_back<ResumeMode>("checkpoint.resume");
+  expect_words_read_back<SaveInterval>("checkpoint.interval");
 }
 
 TEST(ToYaml, EveryPresetOfEveryKindReadsBack) {

@@ -182,6 +182,12 @@ INSTANTIATE_TEST_SUITE_P(
         Contradiction{
             "train: {eval_every_epochs: 0, early_stop: {patience: 1}}",
             "f.yaml:1:44: train.early_stop.patience", "needs evaluations"},
+        Contradiction{"checkpoint: {interval: auto}",
+                      "f.yaml: checkpoint.mtbf_hours",
+                      "is 0, but checkpoint.interval: auto needs the mean"},
+        Contradiction{
+            "checkpoint: {interval: auto, mtbf_hours: 24, every_minutes: 0}",
+            "f.yaml:1:46: checkpoint.every_minutes", "until a save was"},
         Contradiction{"run: {name: a/b}", "f.yaml:1:7: run.name",
                       "not the name of one folder"},
         Contradiction{"run: {name: ..}", "f.yaml:1:7: run.name", ""},

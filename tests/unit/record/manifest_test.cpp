@@ -37,7 +37,11 @@ TEST(Manifest, ReadsBack) {
   ASSERT_TRUE(write_manifest(path, manifest));
   auto got = value_or_throw(read_manifest(path));
   EXPECT_EQ(got.end_time, std::nullopt);
+  EXPECT_EQ(got.resumed_from, std::nullopt);
+  EXPECT_EQ(got.started_from, std::nullopt);
   EXPECT_EQ(got.state, RunState::running);
+  manifest.resumed_from = "runs/b/checkpoints/step-7";
+  manifest.started_from = "/runs/a/checkpoints/step-3";
 
   for (auto const state : {RunState::done, RunState::stopped, RunState::failed,
                            RunState::running}) {
@@ -50,6 +54,8 @@ TEST(Manifest, ReadsBack) {
   }
   EXPECT_EQ(got.end_time, manifest.end_time);
   EXPECT_EQ(got.message, "signal 15");
+  EXPECT_EQ(got.resumed_from, "runs/b/checkpoints/step-7");
+  EXPECT_EQ(got.started_from, "/runs/a/checkpoints/step-3");
   EXPECT_EQ(got.libraries, manifest.libraries);
   EXPECT_EQ(got.data_hashes, manifest.data_hashes);
   EXPECT_THAT(got.argv, ElementsAre("gasm", "train", "--set", "a b\"c"));
