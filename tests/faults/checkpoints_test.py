@@ -264,13 +264,16 @@ class Limits(TrainCase):
     """Files that may not grow beyond 5 MB: less than a checkpoint, more than MPI needs."""
     settings = {"log.tensorboard": "false", "model.semantic.width": 192, "train.steps": 6}
 
+    @staticmethod
+    def launch(ranks):
+        return [*(gasm_cli.launch_here(ranks) if ranks else ()), "bash", "-c",
+                'ulimit -f 5000 && exec "$@"', "bash"]
+
     def test_files_that_may_not_grow(self):
-        def launch(ranks):
-            return [*(gasm_cli.launch_here(ranks) if ranks else ()), "bash", "-c",
-                    'ulimit -f 5000 && exec "$@"', "bash"]
         for ranks in (1, 2):
             with self.subTest(ranks=ranks):
-                run, out = self.train("limited", ranks=ranks, code=4, launch=launch)
+                run, out = self.train("limited", ranks=ranks, code=4,
+                                      launch=self.launch)
                 self.assertRegex(out, r"error: cannot write \S*/limited/checkpoints/\S+ "
                                       r"\(File too large\)\. Try to free space")
                 self.assertEqual(out.count("error: "), 1, out)
@@ -279,6 +282,20 @@ class Limits(TrainCase):
                 self.assertFalse(list(run.path.glob("checkpoints/*.tmp-*")))
         run, _ = self.train("limited")
         self.assertEqual(run.curve(), self.undisturbed.curve())
+
+    def test_a_failure_beside_the_steps(self):
+        """Ends the run at a step that follows, not at the end; the one before it stays."""
+        sets = {"checkpoint.every_steps": 2, "checkpoint.keep_last": 9, "train.steps": 600}
+        run, _ = self.train("beside", {**sets, "train.stop_after": 2}, code=85)
+        run, out = self.train("beside", sets, ranks=2, code=4, launch=self.launch)
+        self.assertRegex(out, r"error: cannot write \S*/beside/checkpoints/step-4.tmp-\S+ "
+                              r"\(File too large\)\. Try to free space.* \(on rank \d of 2")
+        self.assertEqual(out.count("error: "), 1, out)
+        self.assertEqual(run.steps(), [2])
+        checkpoint_check.check(run.checkpoint(2))
+        self.assertFalse(list(run.path.glob("checkpoints/*.tmp-*")))
+        # The save of step 6 would have waited for it.
+        self.assertIn(len(run.lines("train")), (4, 5, 6))
 
 
 def set_writable(folder, is_writable):
