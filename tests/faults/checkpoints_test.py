@@ -8,13 +8,16 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import struct
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 import checkpoint_check  # noqa: E402
 import gasm_cli  # noqa: E402
+from folder_watch import FolderWatch  # noqa: E402
 from gasm_cli import STEPS, RunFolder, TrainCase  # noqa: E402
 
 
@@ -258,6 +261,46 @@ class Foreign(TrainCase):
             self.assertRegex(out, r"error: .*shape")
             self.assertEqual(out.count("error: "), 1, out)
             self.assertEqual(contents_of(run.path), before)
+
+
+class Killed(TrainCase):
+    def test_a_rank_while_a_checkpoint_is_written(self):
+        """By a thread, while steps go on: the one before it stays whole."""
+        # Large enough to be seen on its way to the disk.
+        large = {"model.semantic.width": 192}
+        calm, _ = self.train("calm", large)
+        for rank in (0, 1):
+            with self.subTest(rank=rank):
+                name = f"beside-{rank}"
+                sets = {"checkpoint.every_steps": 5, **large,
+                        "checkpoint.keep_last": 1}
+                run = RunFolder(self.run_path(name))
+                (run.path / "checkpoints").mkdir(parents=True)
+                with FolderWatch(run.path / "checkpoints") as watch:
+                    job = self.start(name, sets)
+                    self.wait_for_folder(job, watch, "step-10.tmp-")
+                    os.kill(job.ranks()[rank], signal.SIGKILL)
+                    code, out, _ = job.wait(30)
+                self.assertEqual(code, 137, out)
+                steps = run.steps()
+                self.assertIn(steps, ([5], [5, 10], [10]), out)
+                for step in steps:
+                    checkpoint_check.check(run.checkpoint(step))
+                run, out = self.train(name, sets)
+                self.assertIn(f"resumed from step {steps[-1]} ", out)
+                self.assertEqual(run.curve(), calm.curve())
+                weights = [checkpoint_check.check(one.checkpoint(STEPS))["files"]
+                           ["model.safetensors"] for one in (run, calm)]
+                self.assertEqual(*weights)
+                self.assertFalse(list(run.path.glob("checkpoints/*.tmp-*")))
+
+    def wait_for_folder(self, job, watch, begin):
+        end_s = time.monotonic() + 30
+        while time.monotonic() < end_s and job.process.poll() is None:
+            if any(event.name.startswith(begin) for event in watch.wait(0.2)):
+                return
+        _, out, _ = job.wait(1)
+        self.fail(f"nothing was called {begin}...\n{out}")
 
 
 class Limits(TrainCase):
