@@ -10,6 +10,7 @@
 
 #include "checkpoint_manifest.hpp"
 #include "checkpoint_shards.hpp"
+#include "gasm/base/exchange_names.hpp"
 #include "gasm/base/file.hpp"
 #include "gasm/base/log.hpp"
 
@@ -21,17 +22,24 @@ namespace fs = std::filesystem;
 /// Of the name of a step's old folder while the new one takes its place.
 constexpr std::string_view kReplaced = ".replaced";
 
-/// What a killed save left behind.
-void remove_leftovers(fs::path const& folder, fs::path const& kept) {
+bool is_unfinished(fs::path const& path) {
+  return path.filename().string().find(".tmp-") != std::string::npos;
+}
+
+std::vector<fs::path> entries_of(fs::path const& folder) {
   std::vector<fs::path> found;
   std::error_code none;
   for (auto const& entry : fs::directory_iterator(folder, none))
-    if (entry.path() != kept &&
-        entry.path().filename().string().find(".tmp-") != std::string::npos)
-      found.push_back(entry.path());
-  for (auto const& path : found)
-    if (auto gone = remove_tree(path); !gone)
-      log_warn("{}", gone.error().what());
+    found.push_back(entry.path());
+  return found;
+}
+
+/// What a killed save left behind.
+void remove_leftovers(fs::path const& folder, fs::path const& kept) {
+  for (auto const& path : entries_of(folder))
+    if (path != kept && is_unfinished(path))
+      if (auto gone = remove_tree(path); !gone)
+        log_warn("{}", gone.error().what());
 }
 
 /// Takes a folder's name from it, then its files: a crash between leaves no
@@ -43,24 +51,54 @@ void discard(fs::path const& path) {
   if (!gone) log_warn("an old checkpoint stays: {}", gone.error().what());
 }
 
-/// Renames `temporary` to `final_path`. The same step again (a replayed one):
-/// rename cannot replace a folder, so that the old one steps aside.
+/// Where names cannot be exchanged: rename replaces no folder, so that the old
+/// one steps aside.
+Result<void> put_beside(fs::path const& temporary, fs::path const& final_path,
+                        fs::path const& replaced) {
+  if (auto gone = remove_tree(replaced); !gone) return gone;
+  if (auto done = publish_rename(final_path, replaced); !done) return done;
+  auto done = publish_rename(temporary, final_path);
+  std::error_code none;
+  if (!done && !fs::exists(final_path, none))
+    (void)publish_rename(replaced, final_path);
+  return done;
+}
+
+/// Gives `temporary` the name `final_path`, which may be that of the same step,
+/// saved before; that one goes.
 Result<void> put_in_place(fs::path const& temporary,
                           fs::path const& final_path) {
   std::error_code none;
-  auto const replaced = final_path.string() + std::string(kReplaced);
-  if (fs::exists(final_path, none)) {
-    if (auto gone = remove_tree(replaced); !gone) return gone;
-    if (auto done = publish_rename(final_path, replaced); !done) return done;
-  }
-  auto done = publish_rename(temporary, final_path);
-  if (!done) {
-    if (fs::exists(replaced, none) && !fs::exists(final_path, none))
-      (void)publish_rename(replaced, final_path);
-    return done;
+  auto const replaced = fs::path(final_path.string() + std::string(kReplaced));
+  if (!fs::exists(final_path, none)) {
+    if (auto done = publish_rename(temporary, final_path); !done) return done;
+  } else {
+    auto const exchanged = exchange_names(temporary, final_path);
+    if (!exchanged) return tl::unexpected(exchanged.error());
+    if (*exchanged) {
+      if (auto gone = remove_tree(temporary); !gone)
+        log_warn("an old checkpoint stays: {}", gone.error().what());
+    } else if (auto done = put_beside(temporary, final_path, replaced); !done) {
+      return done;
+    }
   }
   if (fs::exists(replaced, none)) discard(replaced);
   return {};
+}
+
+/// Of a step folder that was replaced when its job was killed.
+void tidy_replaced(fs::path const& replaced) {
+  auto name = replaced.filename().string();
+  name.resize(name.size() - kReplaced.size());
+  if (!step_of(name)) return;
+  auto const final_path = replaced.parent_path() / name;
+  std::error_code none;
+  if (!fs::exists(final_path, none)) {
+    if (auto done = publish_rename(replaced, final_path); !done)
+      log_warn("{}", done.error().what());
+  } else if (read_checkpoint_manifest(final_path)) {
+    discard(replaced);
+  }
 }
 
 struct Kept {
@@ -152,6 +190,16 @@ Result<void> CheckpointStore::prepare(fs::path const& unfinished) const {
   if (auto made = make_folder(folder_); !made) return made;
   remove_leftovers(folder_, unfinished);
   return make_folder(unfinished);
+}
+
+void CheckpointStore::tidy() const {
+  remove_leftovers(folder_, {});
+  for (auto const& path : entries_of(folder_)) {
+    if (path.string().ends_with(kReplaced))
+      tidy_replaced(path);
+    else if (step_of(path.filename().string()))
+      remove_leftovers(path, {});
+  }
 }
 
 Result<void> CheckpointStore::publish(fs::path const& unfinished,

@@ -36,6 +36,15 @@ bool is_done(std::future<T> const& future) {
   return future.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
 }
 
+/// What `work` returns, by a thread of its own.
+template <class Work>
+auto beside(Work work) {
+  return std::async(std::launch::async, [work = std::move(work)] {
+    give_way_to_other_threads();
+    return caught(work);
+  });
+}
+
 }  // namespace
 
 struct CheckpointSaver::Impl {
@@ -85,6 +94,8 @@ struct CheckpointSaver::Impl {
     return copy;
   }
 
+  /// Copies this rank's part of `share`, and lets a thread write it.
+  void start_writing(CheckpointShare const& share);
   void start_publishing();
   void give_up();
 };
@@ -119,46 +130,46 @@ void CheckpointSaver::begin(CheckpointShare const& share) {
                  .score = std::nullopt,
                  .facts = share.facts,
                  .files = {}};
-  auto plan = plan_shards(share.sets, {.rank = my.comm.rank(),
-                                       .num_ranks = my.comm.size(),
-                                       .min_bytes = my.min_bytes});
+  my.stage = Impl::Stage::writing;
+  // A failure here, of memory say, is told as one of the thread is.
+  auto const started = caught([&] { my.start_writing(share); });
+  if (!started) my.files = tl::unexpected(started.error());
+}
+
+void CheckpointSaver::Impl::start_writing(CheckpointShare const& share) {
+  auto plan = plan_shards(
+      share.sets,
+      {.rank = comm.rank(), .num_ranks = comm.size(), .min_bytes = min_bytes});
   for (auto& file : plan.files)
     for (auto& [name, tensor] : file.contents.tensors)
-      tensor = my.copy_of(file.name + "/" + name, tensor);
-  my.stage = Impl::Stage::writing;
-  my.written = std::async(
-      std::launch::async,
-      [path = my.unfinished, plan = std::move(plan), store = my.store,
-       is_root = my.comm.is_root()]() -> Result<Files> {
-        give_way_to_other_threads();
-        if (is_root)
-          if (auto made = store.prepare(path); !made)
-            return tl::unexpected(made.error());
-        return write_planned(path, plan);
-      });
+      tensor = copy_of(file.name + "/" + name, tensor);
+  written = beside([path = unfinished, what = std::move(plan), where = store,
+                    is_root = comm.is_root()] {
+    if (is_root) value_or_throw(where.prepare(path));
+    return value_or_throw(write_planned(path, what));
+  });
 }
 
 bool CheckpointSaver::is_in_flight() const {
   return impl_->stage != Impl::Stage::idle;
 }
 
-bool CheckpointSaver::is_busy() const {
-  impl_->look();
-  return impl_->written.valid() || impl_->published.valid();
-}
-
-bool CheckpointSaver::has_failed() const {
-  impl_->look();
-  return impl_->failure_of_mine().has_value();
-}
-
-void CheckpointSaver::advance(bool any_busy, bool any_failed) {
+CheckpointSaver::Flags CheckpointSaver::flags() const {
   auto& my = *impl_;
-  if (my.stage == Impl::Stage::idle || any_busy) return;
-  if (any_failed) {
+  my.look();
+  return {.is_busy = my.written.valid() || my.published.valid(),
+          .has_failed = my.failure_of_mine().has_value()};
+}
+
+void CheckpointSaver::advance(Flags any) {
+  auto& my = *impl_;
+  if (my.stage == Impl::Stage::idle) return;
+  if (any.has_failed) {
+    my.wait();
     my.give_up();
     agree_failures(my.comm, my.failure_of_mine());
   }
+  if (any.is_busy) return;
   if (my.stage == Impl::Stage::writing) return my.start_publishing();
   my.stage = Impl::Stage::idle;
 }
@@ -168,25 +179,28 @@ void CheckpointSaver::Impl::start_publishing() {
   auto const texts = comm.gather_strings(files_to_text(**files));
   if (!comm.is_root()) return;
   for (auto const& text : texts) manifest.files.merge(files_from_text(text));
-  published =
-      std::async(std::launch::async, [this_store = store, path = unfinished,
-                                      what = manifest, kept = retention] {
-        give_way_to_other_threads();
-        return this_store.publish(path, what, kept);
-      });
+  auto const started = caught([&] {
+    published = beside(
+        [where = store, path = unfinished, what = manifest, kept = retention] {
+          value_or_throw(where.publish(path, what, kept));
+        });
+  });
+  if (!started) outcome = started;
 }
 
 /// What other ranks wrote is of no use without the part that failed.
 void CheckpointSaver::Impl::give_up() {
   stage = Stage::idle;
+  comm.barrier();  // no rank's thread writes there any more
   if (comm.is_root()) (void)remove_tree(unfinished);
 }
 
 void CheckpointSaver::finish() {
   while (is_in_flight()) {
     impl_->wait();
-    std::int64_t const failed = has_failed() ? 1 : 0;
-    advance(false, impl_->comm.all_reduce_max(failed) > 0);
+    std::int64_t const failed = flags().has_failed ? 1 : 0;
+    advance({.is_busy = false,
+             .has_failed = impl_->comm.all_reduce_max(failed) > 0});
   }
 }
 

@@ -55,6 +55,8 @@ constexpr std::array kGauges = {
           "optimizer"},
     Gauge{"train", "record_ms", "gasm_train_phase_seconds", 1e-3, kPhaseHelp,
           "record"},
+    Gauge{"train", "checkpoint_ms", "gasm_checkpoint_stall_seconds", 1e-3,
+          "Time that the newest checkpoints held up the steps of rank 0."},
     Gauge{"train", "exchange_hidden", "gasm_train_exchange_hidden_ratio", 1,
           "Share of the gradients' exchange during which backward went on."},
     Gauge{"train", "mfu", "gasm_train_mfu_ratio", 1,

@@ -131,6 +131,7 @@ Result<void> RunLog::write_step(StepReport const& report) {
     add("optimizer_ms", ms_a_step(phases.optimizer_s));
     add("exchange_hidden", phases.exchange.hidden());
   }
+  if (phases.checkpoint_s > 0) add("checkpoint_ms", 1e3 * phases.checkpoint_s);
   if (report.skew) {
     add("rank_skew", report.skew->factor);
     add("slowest_rank", report.skew->rank);

@@ -35,6 +35,7 @@ struct PhaseTimes {
   double optimizer_s = 0.0;
   ExchangeCost exchange;
   int num_steps = 0;
+  double checkpoint_s = 0.0;  ///< in all, that saves held up the steps
 };
 
 /// One training step as the curve shows it.

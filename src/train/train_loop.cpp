@@ -231,19 +231,20 @@ void TrainLoop::agree_on_step(Result<void> const& mine, RunLog& log) {
   bool const is_time = parts_.world.is_root() && schedule_.is_time_due();
   bool const is_end =
       config.train.stop_after && state_.step + 1 >= *config.train.stop_after;
+  auto const saving = saver_.flags();
   fault_call(parts_.world, "exchange", state_.step);
   fault_weights(parts_.model, parts_.world.rank(), state_.step);
   std::array<double, 5 + RankChecks::num_values> flags = {
       mine ? 0.0 : 1.0, parts_.stop.requested() || is_end ? 1.0 : 0.0,
-      is_time ? 1.0 : 0.0, saver_.is_busy() ? 1.0 : 0.0,
-      saver_.has_failed() ? 1.0 : 0.0};
+      is_time ? 1.0 : 0.0, saving.is_busy ? 1.0 : 0.0,
+      saving.has_failed ? 1.0 : 0.0};
   auto const checksums = std::span(flags).last<RankChecks::num_values>();
   checks_.fill(checksums, state_.step);
   if (!is_call_skipped(parts_.world.rank(), "exchange", state_.step))
     parts_.world.all_reduce_max(std::span<double>(flags));
   if (flags[0] > 0) agree_ok(parts_.world, mine);
   checks_.compare(checksums, state_.step);
-  advance_save(flags[3] > 0, flags[4] > 0, log);
+  advance_save({.is_busy = flags[3] > 0, .has_failed = flags[4] > 0}, log);
   stop_agreed_ = flags[1] > 0;
   save_agreed_ = flags[2] > 0;
 }

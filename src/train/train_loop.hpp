@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -128,10 +129,14 @@ class TrainLoop {
   /// published.
   void save(RunLog& log);
   /// Goes on with what is in flight, by the flags of all ranks.
-  void advance_save(bool any_busy, bool any_failed, RunLog& log);
-  /// Until what is in flight is published; a phase of its own.
+  void advance_save(CheckpointSaver::Flags any, RunLog& log);
+  /// Until what is in flight is published; finish_save is a phase of its own.
   void wait_for_save(RunLog& log);
   void finish_save(RunLog& log);
+  /// Takes note of how long `what` keeps the steps waiting.
+  void hold_for_save(std::function<void()> const& what, RunLog& log);
+  /// Of what killed jobs left.
+  void tidy_checkpoints();
   void run_steps(RunLog& log, MicroBatchPrefetcher& batches);
   bool has_steps_left() const;
   bool is_evaluation_due() const;
@@ -157,6 +162,7 @@ class TrainLoop {
   SaveSchedule schedule_;
   std::optional<std::string> resumed_from_;
   std::int64_t saved_step_ = -1;  ///< the step that is in a checkpoint
+  double save_held_s_ = 0.0;      ///< that its save held up the steps
   Pace pace_;
   PhaseTimes phases_;
   StepTrace trace_;

@@ -409,7 +409,7 @@ class Bridge(TrainCase):
 
 
 SPEEDS = {"clips_per_s", "data_wait", "forward_ms", "backward_ms", "record_ms",
-          "read_gb_per_s", "load_ms", "queue_depth"}
+          "checkpoint_ms", "read_gb_per_s", "load_ms", "queue_depth"}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()

@@ -8,13 +8,16 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import struct
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 import checkpoint_check  # noqa: E402
 import gasm_cli  # noqa: E402
+from folder_watch import FolderWatch  # noqa: E402
 from gasm_cli import STEPS, RunFolder, TrainCase  # noqa: E402
 
 
@@ -260,17 +263,60 @@ class Foreign(TrainCase):
             self.assertEqual(contents_of(run.path), before)
 
 
+class Killed(TrainCase):
+    def test_a_rank_while_a_checkpoint_is_written(self):
+        """By a thread, while steps go on: the one before it stays whole."""
+        # Large enough to be seen on its way to the disk.
+        large = {"model.semantic.width": 192}
+        calm, _ = self.train("calm", large)
+        for rank in (0, 1):
+            with self.subTest(rank=rank):
+                name = f"beside-{rank}"
+                sets = {"checkpoint.every_steps": 5, **large,
+                        "checkpoint.keep_last": 1}
+                run = RunFolder(self.run_path(name))
+                (run.path / "checkpoints").mkdir(parents=True)
+                with FolderWatch(run.path / "checkpoints") as watch:
+                    job = self.start(name, sets)
+                    self.wait_for_folder(job, watch, "step-10.tmp-")
+                    os.kill(job.ranks()[rank], signal.SIGKILL)
+                    code, out, _ = job.wait(30)
+                self.assertEqual(code, 137, out)
+                steps = run.steps()
+                self.assertIn(steps, ([5], [5, 10], [10]), out)
+                for step in steps:
+                    checkpoint_check.check(run.checkpoint(step))
+                run, out = self.train(name, sets)
+                self.assertIn(f"resumed from step {steps[-1]} ", out)
+                self.assertEqual(run.curve(), calm.curve())
+                weights = [checkpoint_check.check(one.checkpoint(STEPS))["files"]
+                           ["model.safetensors"] for one in (run, calm)]
+                self.assertEqual(*weights)
+                self.assertFalse(list(run.path.glob("checkpoints/*.tmp-*")))
+
+    def wait_for_folder(self, job, watch, begin):
+        end_s = time.monotonic() + 30
+        while time.monotonic() < end_s and job.process.poll() is None:
+            if any(event.name.startswith(begin) for event in watch.wait(0.2)):
+                return
+        _, out, _ = job.wait(1)
+        self.fail(f"nothing was called {begin}...\n{out}")
+
+
 class Limits(TrainCase):
     """Files that may not grow beyond 5 MB: less than a checkpoint, more than MPI needs."""
     settings = {"log.tensorboard": "false", "model.semantic.width": 192, "train.steps": 6}
 
+    @staticmethod
+    def launch(ranks):
+        return [*(gasm_cli.launch_here(ranks) if ranks else ()), "bash", "-c",
+                'ulimit -f 5000 && exec "$@"', "bash"]
+
     def test_files_that_may_not_grow(self):
-        def launch(ranks):
-            return [*(gasm_cli.launch_here(ranks) if ranks else ()), "bash", "-c",
-                    'ulimit -f 5000 && exec "$@"', "bash"]
         for ranks in (1, 2):
             with self.subTest(ranks=ranks):
-                run, out = self.train("limited", ranks=ranks, code=4, launch=launch)
+                run, out = self.train("limited", ranks=ranks, code=4,
+                                      launch=self.launch)
                 self.assertRegex(out, r"error: cannot write \S*/limited/checkpoints/\S+ "
                                       r"\(File too large\)\. Try to free space")
                 self.assertEqual(out.count("error: "), 1, out)
@@ -279,6 +325,20 @@ class Limits(TrainCase):
                 self.assertFalse(list(run.path.glob("checkpoints/*.tmp-*")))
         run, _ = self.train("limited")
         self.assertEqual(run.curve(), self.undisturbed.curve())
+
+    def test_a_failure_beside_the_steps(self):
+        """Ends the run at a step that follows, not at the end; the one before it stays."""
+        sets = {"checkpoint.every_steps": 2, "checkpoint.keep_last": 9, "train.steps": 600}
+        run, _ = self.train("beside", {**sets, "train.stop_after": 2}, code=85)
+        run, out = self.train("beside", sets, ranks=2, code=4, launch=self.launch)
+        self.assertRegex(out, r"error: cannot write \S*/beside/checkpoints/step-4.tmp-\S+ "
+                              r"\(File too large\)\. Try to free space.* \(on rank \d of 2")
+        self.assertEqual(out.count("error: "), 1, out)
+        self.assertEqual(run.steps(), [2])
+        checkpoint_check.check(run.checkpoint(2))
+        self.assertFalse(list(run.path.glob("checkpoints/*.tmp-*")))
+        # The save of step 6 would have waited for it.
+        self.assertIn(len(run.lines("train")), (4, 5, 6))
 
 
 def set_writable(folder, is_writable):

@@ -32,8 +32,8 @@ SETTINGS = {
 }
 # The figures that say how fast it went, not what was computed.
 SPEED = ("clips_per_s", "data_wait", "forward_ms", "backward_ms", "exchange_wait_ms",
-         "optimizer_ms", "record_ms", "exchange_hidden", "memory_mb", "mfu", "rank_skew",
-         "slowest_rank")
+         "optimizer_ms", "record_ms", "checkpoint_ms", "exchange_hidden", "memory_mb", "mfu",
+         "rank_skew", "slowest_rank")
 
 
 def launch_here(ranks):

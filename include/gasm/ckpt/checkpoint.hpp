@@ -87,6 +87,11 @@ class CheckpointStore {
   /// Makes it, and removes what killed saves left behind, but not what other
   /// ranks have in it already. One rank.
   Result<void> prepare(std::filesystem::path const& unfinished) const;
+  /// Clears away what killed jobs left: what they had not finished, and old
+  /// folders of steps that were saved again. An old folder whose new one never
+  /// came gets its name back. What cannot be done is a warning. One rank, of
+  /// the only job in the folder.
+  void tidy() const;
   /// When all files of `manifest` are in `unfinished`, and synced: writes the
   /// manifest, renames the folder to step-N, points `latest` (and `best` when
   /// the score is the highest, the newest of equals) to it and prunes what

@@ -22,6 +22,11 @@ namespace gasm {
 /// kept from save to save; page-locked where the tensors are a GPU's.
 class CheckpointSaver {
  public:
+  struct Flags {
+    bool is_busy = false;     ///< at work
+    bool has_failed = false;  ///< ended without success
+  };
+
   /// Collective.
   CheckpointSaver(Communicator const& comm, CheckpointStore store,
                   Retention const& retention,
@@ -32,19 +37,17 @@ class CheckpointSaver {
   CheckpointSaver& operator=(CheckpointSaver const&) = delete;
 
   /// Begins to save. Returns when the tensors may change. None may be in
-  /// flight. All ranks, without communication.
+  /// flight. All ranks, without communication: what fails is told by flags().
   void begin(CheckpointShare const& share);
 
   /// The same on all ranks.
   bool is_in_flight() const;
-  /// This rank's thread is at work.
-  bool is_busy() const;
-  /// It has ended, and failed.
-  bool has_failed() const;
-  /// What follows, when any rank is_busy() or has_failed(). Throws the same
-  /// AgreedError on all ranks if one has failed. Collective, but for a rank
-  /// that is busy, which returns at once on all.
-  void advance(bool any_busy, bool any_failed);
+  /// Of this rank's thread, now.
+  Flags flags() const;
+  /// Goes on, where `any` has the flags that are set on any rank: if one has
+  /// failed, waits for the others and throws the same AgreedError on all; if
+  /// one is busy, returns at once. Collective.
+  void advance(Flags any);
   /// Waits until none is in flight. Throws as advance(). Collective.
   void finish();
 

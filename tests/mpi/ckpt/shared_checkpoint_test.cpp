@@ -12,6 +12,7 @@
 #include "gasm/base/file.hpp"
 #include "gasm/ckpt/checkpoint_saver.hpp"
 #include "gasm/comm/agree.hpp"
+#include "support/faulty_files.hpp"
 #include "support/mpi_main.hpp"
 
 namespace gasm {
@@ -146,9 +147,10 @@ void take_steps(CheckpointSaver& saver, std::function<bool()> const& done) {
   auto const& world = test_world();
   for (int i = 0; i < 10'000 && !done(); ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    std::array flags = {saver.is_busy() ? 1 : 0, saver.has_failed() ? 1 : 0};
+    auto const [is_busy, has_failed] = saver.flags();
+    std::array flags = {is_busy ? 1 : 0, has_failed ? 1 : 0};
     world.all_reduce_max(std::span<int>(flags));
-    saver.advance(flags[0] > 0, flags[1] > 0);
+    saver.advance({.is_busy = flags[0] > 0, .has_failed = flags[1] > 0});
   }
 }
 
@@ -176,6 +178,64 @@ TEST(CheckpointSaver, SavesTheTensorsAsTheyWereWhileStepsGoOn) {
   EXPECT_EQ(store.list().back().score, 0.5);
   EXPECT_TRUE(fs::exists(store.folder() / "best/manifest.json"));
   world.barrier();
+}
+
+/// How a save of step 2 ends when the disk of one rank fails at a call.
+struct Ending {
+  bool is_saved = false;
+  long num_calls = 0;  ///< of that rank
+};
+
+Ending end_of_save(CheckpointStore const& store, int failing_rank, long point) {
+  auto const& world = test_world();
+  FaultyFiles files;
+  if (world.rank() == failing_rank)
+    files.fail_at(point, FaultyFiles::Fault::no_space_once);
+  Ending ending;
+  {
+    CheckpointSaver saver(world, store, {}, 0);
+    saver.begin(share_of(2, world.rank(), world.size()));
+    try {
+      take_steps(saver, [&] { return !saver.is_in_flight(); });
+      ending.is_saved = true;
+    } catch (AgreedError const& failed) {
+      EXPECT_NE(std::string(failed.what()).find("No space left"),
+                std::string::npos);
+    }
+    EXPECT_FALSE(saver.is_in_flight());
+  }
+  ending.num_calls = files.num_calls();
+  world.broadcast(ending.num_calls, failing_rank);
+  return ending;
+}
+
+TEST(CheckpointSaver, AFailureAtAnyCallOfAnyRankIsEverybodys) {
+  auto const& world = test_world();
+  constexpr long kNever = 1'000'000;
+  for (int rank : {0, world.size() - 1}) {
+    auto const folder = shared_temp_folder();
+    CheckpointStore const store(folder / "checkpoints");
+    save(world, store, 1);
+    auto const all = end_of_save(store, rank, kNever);
+    EXPECT_TRUE(all.is_saved);
+    EXPECT_GT(all.num_calls, 4);
+    int num_failed = 0;
+    for (long point = 0; point < all.num_calls; ++point) {
+      test_watchdog().progress("call " + std::to_string(point));
+      auto const ending = end_of_save(store, rank, point);
+      num_failed += ending.is_saved ? 0 : 1;
+      world.barrier();
+      auto const found = load_newest_checkpoint(world, store);
+      ASSERT_TRUE(found);
+      EXPECT_TRUE(found->step == 2 || !ending.is_saved);
+      expect_is(*found, found->step);
+      if (world.is_root() && fs::exists(store.folder() / "step-2"))
+        fs::remove_all(store.folder() / "step-2");
+      world.barrier();
+      if (!fs::exists(store.folder() / "step-1")) save(world, store, 1);
+    }
+    EXPECT_GT(num_failed, all.num_calls / 2);
+  }
 }
 
 TEST(CheckpointSaver, AFailureInTheBackgroundIsToldAtALaterStep) {

@@ -3,10 +3,14 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <chrono>
+#include <thread>
+
 #include "checkpoint_manifest.hpp"
 #include "checkpoint_shards.hpp"
 #include "gasm/base/file.hpp"
-#include "gasm/ckpt/checkpoint.hpp"
+#include "gasm/ckpt/checkpoint_saver.hpp"
+#include "gasm/comm/agree.hpp"
 #include "support/faulty_files.hpp"
 #include "support/temp_folder.hpp"
 
@@ -14,7 +18,9 @@ namespace gasm {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::AnyOf;
 using testing::HasSubstr;
+using testing::Not;
 using Fault = FaultyFiles::Fault;
 using Names = FaultyFiles::Names;
 
@@ -27,11 +33,18 @@ Checkpoint make(std::int64_t step, double value) {
   return checkpoint;
 }
 
+enum class Way {
+  alone,         ///< one rank, as it is called
+  beside,        ///< one rank, by a thread of CheckpointSaver
+  on_two_ranks,  ///< one after the other
+};
+
 /// What a save of a step may find: another step, or the same one.
 struct Case {
   std::int64_t old_step;
   int keep_last;
-  int num_ranks = 1;  ///< that write the new one
+  Way way = Way::alone;
+  bool exchanges = true;  ///< the file system can exchange names
 };
 
 /// Of make(): each of two ranks has half of the optimiser's state.
@@ -47,7 +60,7 @@ CheckpointShare share_of(Checkpoint const& whole, int rank) {
   return share;
 }
 
-/// As save_checkpoint does on two ranks, one after the other.
+/// As CheckpointSaver does on two ranks, one after the other.
 Result<void> save_on_two(CheckpointStore const& store, Checkpoint const& whole,
                          Retention const& retention) {
   auto const path = store.unfinished(whole.step, "job");
@@ -69,6 +82,17 @@ Result<void> save_on_two(CheckpointStore const& store, Checkpoint const& whole,
   return store.publish(path, manifest, retention);
 }
 
+/// Steps of a training that does nothing, until it is saved.
+Result<void> save_beside(CheckpointStore const& store, Checkpoint const& whole,
+                         Retention const& retention) {
+  auto const self = Communicator::self();
+  return caught([&] {
+    CheckpointSaver saver(self, store, retention, 0);
+    saver.begin(whole_share(whole));
+    while (saver.is_in_flight()) saver.advance(saver.flags());
+  });
+}
+
 class CheckpointFault : public ::testing::Test {
  protected:
   /// Steps, and values in their tensors.
@@ -78,20 +102,22 @@ class CheckpointFault : public ::testing::Test {
 
   struct Run {
     explicit Run(Case const& what)
-        : retention{what.keep_last, 0}, num_ranks(what.num_ranks) {
+        : retention{what.keep_last, 0}, way(what.way) {
       value_or_throw(store.save(make(what.old_step, kOld), {}, retention));
+      if (!what.exchanges) files.refuse_exchange();
     }
     Result<void> save() const {
       auto const made = make(kStep, kNew);
-      return num_ranks == 1 ? store.save(made, {}, retention)
-                            : save_on_two(store, made, retention);
+      if (way == Way::on_two_ranks) return save_on_two(store, made, retention);
+      if (way == Way::beside) return save_beside(store, made, retention);
+      return store.save(made, {}, retention);
     }
 
     TempFolder folder;
     FaultyFiles files;
     CheckpointStore store{folder.path() / "run" / "checkpoints"};
     Retention retention;
-    int num_ranks;
+    Way way;
   };
 
   /// The old one or the new one, whole; and the next save tidies up.
@@ -108,12 +134,19 @@ class CheckpointFault : public ::testing::Test {
     EXPECT_TRUE(at::equal(found->files.at("optimizer").tensors.at("exp_avg.w"),
                           at::full({64}, -value)))
         << at;
+    run.store.tidy();
+    expect_tidy(run, at);
     auto const again = run.store.save(make(3, 3.0), {}, run.retention);
     ASSERT_TRUE(again) << at << again.error().what();
     EXPECT_EQ(load_newest_checkpoint(self, run.store)->step, 3) << at;
+    expect_tidy(run, at);
+  }
+
+  static void expect_tidy(Run const& run, std::string const& at) {
     for (auto const& entry : fs::directory_iterator(run.store.folder()))
-      EXPECT_EQ(entry.path().string().find(".tmp"), std::string::npos)
-          << at << entry.path();
+      EXPECT_THAT(entry.path().string(),
+                  Not(AnyOf(HasSubstr(".tmp"), HasSubstr(".replaced"))))
+          << at;
   }
 
   static long count_calls(Case const& what) {
@@ -123,7 +156,15 @@ class CheckpointFault : public ::testing::Test {
     return run.files.num_calls();
   }
 
-  static constexpr Case kCases[] = {{1, 1}, {1, 2}, {2, 1}, {1, 1, 2}};
+  static constexpr Case kCases[] = {
+      {1, 1},
+      {1, 2},
+      {2, 1},
+      {2, 1, Way::alone, false},
+      {1, 1, Way::beside},
+      {2, 1, Way::beside},
+      {1, 1, Way::on_two_ranks},
+  };
 };
 
 TEST_F(CheckpointFault, AFailureAtAnyCallIsNamedAndLosesNothing) {
@@ -187,6 +228,16 @@ TEST_F(CheckpointFault, ALyingDiskCostsTheNewestAtMost) {
     EXPECT_EQ(found->step, 1) << n;
     expect_sound(run, false, fmt::format("lying disk, crash at {}: ", n));
   }
+}
+
+// What is written beside the training is what is written in front of it, and
+// nothing of it is out of the reach of these tests.
+TEST_F(CheckpointFault, AThreadMakesTheSameCalls) {
+  for (std::int64_t const old_step : {1, 2})
+    EXPECT_EQ(count_calls({old_step, 1, Way::beside}),
+              count_calls({old_step, 1, Way::alone}));
+  // Names that cannot be exchanged cost more.
+  EXPECT_GT(count_calls({2, 1, Way::alone, false}), count_calls({2, 1}));
 }
 
 TEST_F(CheckpointFault, TheFirstOfARunOutlivesACrash) {

@@ -5,6 +5,7 @@
 #include <torch/torch.h>
 
 #include <fstream>
+#include <set>
 
 #include "gasm/base/file.hpp"
 #include "support/temp_folder.hpp"
@@ -161,6 +162,37 @@ TEST_F(CheckpointTest, LeftoversOfAKilledSaveGo) {
   save(2);
   EXPECT_FALSE(fs::exists(store_.folder() / "step-9.tmp-123"));
   EXPECT_EQ(steps(store_), (std::vector<std::int64_t>{1, 2}));
+}
+
+TEST_F(CheckpointTest, TidiesUpAfterKilledJobs) {
+  for (int step = 1; step <= 3; ++step)
+    save(step, {}, {.keep_last = 9, .keep_best = 0});
+  auto const aside = [&](int step) {
+    return fs::path(step_path(step).string() + ".replaced");
+  };
+  fs::copy(step_path(1), aside(1));    // its new one is there
+  fs::rename(step_path(2), aside(2));  // its new one never came
+  fs::copy(step_path(3), aside(3));    // its new one is no checkpoint
+  fs::remove(step_path(3) / "manifest.json");
+  fs::create_directories(store_.folder() / "step-9.tmp-123");
+  fs::create_symlink("step-3", store_.folder() / "latest.tmp-123");
+  std::ofstream(step_path(1) / "manifest.json.tmp-123") << "{";
+  std::ofstream(store_.folder() / "notes.txt") << "somebody's";
+  store_.tidy();
+  std::set<std::string> names;
+  for (auto const& entry : fs::directory_iterator(store_.folder()))
+    names.insert(entry.path().filename());
+  EXPECT_EQ(names,
+            (std::set<std::string>{"latest", "notes.txt", "step-1", "step-2",
+                                   "step-3", "step-3.replaced"}));
+  EXPECT_FALSE(fs::exists(step_path(1) / "manifest.json.tmp-123"));
+  for (auto const& path : {step_path(1), step_path(2), aside(3)})
+    EXPECT_TRUE(store_.load(path)) << path;
+}
+
+TEST_F(CheckpointTest, NothingIsThereToTidyUp) {
+  store_.tidy();
+  EXPECT_FALSE(fs::exists(store_.folder()));
 }
 
 TEST(ExactText, ReadsBackToTheSameDouble) {
