@@ -30,7 +30,7 @@ STEPS_PER_EPOCH = 3  # of 32 clips in steps of 12
 def ckpt(*words):
     """Exit code, standard output, standard error; without mpirun."""
     done = subprocess.run([gasm_cli.GASM, "ckpt", *map(str, words)], capture_output=True,
-                          text=True, timeout=60, check=False,
+                          text=True, timeout=300, check=False,
                           env=gasm_cli.environment_of(None))
     return done.returncode, done.stdout, done.stderr
 
