@@ -32,6 +32,9 @@ int run_bench_store(Arguments const& arguments);
 int run_bench_train(Arguments const& arguments);
 int run_watch(Arguments const& arguments);
 int run_runs(Arguments const& arguments);
+int run_ckpt_ls(Arguments const& arguments);
+int run_ckpt_info(Arguments const& arguments);
+int run_ckpt_verify(Arguments const& arguments);
 int run_doctor(Arguments const& arguments);
 
 }  // namespace gasm

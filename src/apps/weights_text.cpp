@@ -10,6 +10,7 @@
 
 #include "gasm/ckpt/element_type.hpp"
 #include "gasm/ckpt/tensor_stats.hpp"
+#include "plain_text.hpp"
 
 namespace gasm {
 namespace {
@@ -28,14 +29,6 @@ Totals totals_of(TensorFile const& file) {
     totals.num_bytes += tensor.nbytes();
   }
   return totals;
-}
-
-/// ASCII without control characters: a file may not write to the terminal
-/// what it likes.
-std::string plain(std::string const& text) {
-  auto const quoted =
-      json(text).dump(-1, ' ', true, json::error_handler_t::replace);
-  return quoted.substr(1, quoted.size() - 2);
 }
 
 std::string shortened(std::string_view text) {

@@ -20,7 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 
 /// Of the name of a step's old folder while the new one takes its place.
-constexpr std::string_view kReplaced = ".replaced";
+constexpr auto kReplaced = kReplacedStep;
 
 bool is_unfinished(fs::path const& path) {
   return path.filename().string().find(".tmp-") != std::string::npos;
@@ -105,6 +105,18 @@ struct Kept {
   std::set<std::int64_t> steps;
   std::optional<std::int64_t> best;  ///< the newest of those that score most
 };
+
+/// The error says what to run. One for what a newer version wrote does already.
+tl::unexpected<Error> with_advice(Error const& failed,
+                                  fs::path const& step_folder) {
+  std::string const text = failed.what();
+  if (failed.code() == ExitCode::usage) return tl::unexpected(failed);
+  bool const has_advice = text.find(". Try ") != std::string::npos;
+  return tl::unexpected(
+      Error(fmt::format("{}{} gasm ckpt verify {}", text,
+                        has_advice ? ", or" : ". Try", step_folder.string()),
+            failed.code()));
+}
 
 /// What retention keeps of `list`, oldest first.
 Kept kept_of(std::vector<CheckpointInfo> list, Retention const& retention) {
@@ -248,22 +260,21 @@ Result<void> CheckpointStore::prune(std::int64_t step,
 }
 
 Result<Checkpoint> CheckpointStore::load(fs::path const& step_folder) const {
-  std::error_code none;
-  if (fs::is_symlink(step_folder, none) && !fs::exists(step_folder, none))
-    return failure("{} points to {}, which is not there", step_folder.string(),
-                   fs::read_symlink(step_folder, none).string());
+  if (auto const problem = find_dangling_link(step_folder))
+    return tl::unexpected(*problem);
   auto manifest = read_checkpoint_manifest(step_folder);
-  if (!manifest) return tl::unexpected(manifest.error());
+  if (!manifest) return with_advice(manifest.error(), step_folder);
   try {
     return Checkpoint{.step = manifest->step,
                       .files = read_shards(step_folder, *manifest),
                       .facts = std::move(manifest->facts),
                       .path = step_folder};
   } catch (Error const& failed) {
-    return tl::unexpected(failed);
+    return with_advice(failed, step_folder);
   } catch (std::exception const& failed) {
-    return failure("{} cannot be read ({})", step_folder.string(),
-                   error_of(failed).what());
+    return with_advice(error("{} cannot be read ({})", step_folder.string(),
+                             error_of(failed).what()),
+                       step_folder);
   }
 }
 

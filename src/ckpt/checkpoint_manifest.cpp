@@ -3,11 +3,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "gasm/base/file.hpp"
 #include "gasm/ckpt/checkpoint.hpp"
+#include "pickle_value.hpp"
 
 namespace gasm {
 namespace {
@@ -18,9 +20,20 @@ using json = nlohmann::json;
 /// 1: one file a set, written by one rank.
 constexpr int kFormat = 2;
 
+/// A name of a file of the folder that a message may show as it is.
 bool is_beside(std::string const& name) {
   return !name.empty() && name != "." && name != ".." &&
-         name.find('/') == std::string::npos;
+         std::all_of(name.begin(), name.end(),
+                     [](char c) { return c > ' ' && c <= '~' && c != '/'; });
+}
+
+/// ", gasm 0.2.0 (...)", as far as the manifest says so.
+std::string writer_of(json const& manifest) {
+  auto const facts = manifest.find("facts");
+  if (facts == manifest.end() || !facts->is_object()) return "";
+  auto const writer = facts->find("gasm");
+  if (writer == facts->end() || !writer->is_string()) return "";
+  return ", gasm " + printable(writer->get<std::string>());
 }
 
 CheckpointManifest parse_manifest(json const& text, int format) {
@@ -29,22 +42,37 @@ CheckpointManifest parse_manifest(json const& text, int format) {
       .num_ranks = format == 1 ? 1 : text.at("ranks").get<int>(),
       .score = std::nullopt,
       .facts = text.at("facts").get<std::map<std::string, std::string>>(),
-      .files = {}};
+      .files = {},
+      .format = format};
   if (text.at("score").is_string())
     manifest.score = parse_exact(text.at("score").get<std::string>());
   for (auto const& [name, file] : text.at("files").items()) {
     if (!is_beside(name))
-      throw error("it names {}, which is no file of its folder", name);
+      throw error("it names {}, which is no file of its folder",
+                  printable(name));
     manifest.files[name] = {.set = format == 1
                                        ? fs::path(name).stem().string()
                                        : file.at("set").get<std::string>(),
                             .num_bytes = file.at("bytes").get<std::uint64_t>(),
                             .xxh64 = file.at("xxh64").get<std::string>()};
+    auto const& set = manifest.files[name].set;
+    if (!set.empty() && !is_beside(set))
+      throw error("it names the set {}, which no file can have",
+                  printable(set));
   }
   return manifest;
 }
 
 }  // namespace
+
+std::optional<Error> find_dangling_link(fs::path const& link) {
+  std::error_code none;
+  if (!fs::is_symlink(link, none) || fs::exists(link, none))
+    return std::nullopt;
+  return error("{} points to {}, which is not there. Try gasm ckpt ls {}",
+               link.string(), printable(fs::read_symlink(link, none).string()),
+               link.parent_path().string());
+}
 
 std::string step_name(std::int64_t step) {
   return fmt::format("step-{}", step);
@@ -75,9 +103,11 @@ Result<CheckpointManifest> read_checkpoint_manifest(
         path.string(), kFormat);
   if (*format > kFormat)
     return tl::unexpected(usage_error(
-        "{} was written by a newer version (format {}, this one reads up to "
-        "{}). Try updating gasm, or another run.name",
-        path.string(), format->dump(), kFormat));
+        "{} was written by a newer version (format {}{}, this one reads up to "
+        "{}). Try updating gasm, or another run.name; gasm ckpt ls {} shows "
+        "what else is there",
+        path.string(), format->dump(), writer_of(parsed), kFormat,
+        fs::path(step_folder).parent_path().string()));
   try {
     auto manifest = parse_manifest(parsed, format->get<int>());
     auto const named = step_of(step_folder.filename().string());
@@ -87,7 +117,7 @@ Result<CheckpointManifest> read_checkpoint_manifest(
     return manifest;
   } catch (json::exception const& failed) {
     return failure("{} lacks what a checkpoint manifest says ({})",
-                   path.string(), failed.what());
+                   path.string(), printable(failed.what()));
   } catch (Error const& failed) {
     return failure("{} is not sound: {}", path.string(), failed.what());
   }

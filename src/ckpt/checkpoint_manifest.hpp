@@ -6,10 +6,14 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "gasm/base/result.hpp"
 
 namespace gasm {
+
+/// Ends the name of a step's old folder while the new one takes its place.
+inline constexpr std::string_view kReplacedStep = ".replaced";
 
 /// A file of a checkpoint, as its manifest names it.
 struct CheckpointFile {
@@ -25,6 +29,7 @@ struct CheckpointManifest {
   std::optional<double> score;
   std::map<std::string, std::string> facts;
   std::map<std::string, CheckpointFile> files;
+  int format = 2;  ///< that it was read in; the newest is written
 };
 
 /// Fails for what is none, naming path and reason; with ExitCode::usage for

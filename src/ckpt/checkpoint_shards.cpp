@@ -9,6 +9,8 @@
 
 #include "gasm/base/file.hpp"
 #include "gasm/base/hash.hpp"
+#include "listed_file.hpp"
+#include "shard_name.hpp"
 
 namespace gasm {
 namespace {
@@ -16,14 +18,6 @@ namespace {
 namespace fs = std::filesystem;
 using json = nlohmann::json;
 using Files = std::map<std::string, CheckpointFile>;
-
-/// As the Hugging Face hub names them.
-std::string shard_name(std::string const& set, std::size_t shard,
-                       std::size_t num_shards) {
-  if (num_shards == 1) return set + ".safetensors";
-  return fmt::format("{}-{:05}-of-{:05}.safetensors", set, shard + 1,
-                     num_shards);
-}
 
 std::uint64_t count_bytes(std::map<std::string, at::Tensor> const& tensors) {
   std::uint64_t sum = 0;
@@ -62,20 +56,6 @@ TensorFile own_file(TensorShare const& share, ShardWriter const& writer) {
   file.metadata = share.common.metadata;
   file.metadata["slices"] = slices_to_text(share.slices);
   return file;
-}
-
-void check_file(fs::path const& path, CheckpointFile const& file) {
-  std::error_code none;
-  if (!fs::exists(path, none))
-    throw error("{} is missing, which its manifest names", path.string());
-  auto const num_bytes = fs::file_size(path, none);
-  if (num_bytes != file.num_bytes)
-    throw error("{} has {} bytes, its manifest says {} (damaged)",
-                path.string(), num_bytes, file.num_bytes);
-  auto const hash = to_hex(value_or_throw(xxh64_file(path)));
-  if (hash != file.xxh64)
-    throw error("{} has the checksum {}, its manifest says {} (damaged)",
-                path.string(), hash, file.xxh64);
 }
 
 }  // namespace
@@ -160,13 +140,14 @@ Result<Files> write_shards(fs::path const& folder,
 
 std::map<std::string, TensorFile> read_shards(
     fs::path const& folder, CheckpointManifest const& manifest) {
-  for (auto const& [name, file] : manifest.files)
-    check_file(folder / name, file);
   std::map<std::string, TensorAssembly> parts;
   for (auto const& [name, file] : manifest.files) {
-    if (file.set.empty()) continue;
     auto const path = folder / name;
-    parts[file.set].add(value_or_throw(read_safetensors(path)), path.string());
+    if (file.set.empty())
+      value_or_throw(check_listed_file(path, file));
+    else
+      parts[file.set].add(value_or_throw(read_listed_file(path, file)),
+                          path.string());
   }
   std::map<std::string, TensorFile> whole;
   for (auto& [set, assembly] : parts)

@@ -15,12 +15,16 @@
 #include "gasm/base/hash.hpp"
 #include "gasm/base/placed_reader.hpp"
 #include "gasm/ckpt/element_type.hpp"
+#include "pickle_value.hpp"
 #include "tensor_layout.hpp"
 
 namespace gasm {
 namespace {
 
 using json = nlohmann::json;
+
+/// Is hashed while it is still in the processor's cache.
+constexpr std::size_t kBlockBytes = std::size_t{256} << 10;
 
 /// Of the header; a limit of the format.
 constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;
@@ -44,12 +48,33 @@ struct Entry {
 
 class Reader {
  public:
-  explicit Reader(PlacedReader const& source)
-      : source_(source), path_(source.path()) {}
+  /// `hash`: of all that is read, or nullptr.
+  explicit Reader(PlacedReader const& source, Xxh64* hash = nullptr)
+      : source_(source), path_(source.path()), hash_(hash) {}
 
   TensorFile read() {
-    auto const header = parse_header();
     TensorFile file;
+    for (auto const& entry : read_header(file))
+      file.tensors.emplace(entry.name, read_tensor(entry));
+    return file;
+  }
+
+  TensorFile read_layout() {
+    TensorFile file;
+    for (auto const& entry : read_header(file)) {
+      if (entry.type == at::kBool) read_tensor(entry);
+      file.tensors.emplace(
+          entry.name,
+          at::empty(entry.shape,
+                    at::TensorOptions(entry.type).device(at::kMeta)));
+    }
+    return file;
+  }
+
+ private:
+  /// The tensors in the order of their data; the metadata go to `file`.
+  std::vector<Entry> read_header(TensorFile& file) {
+    auto const header = parse_header();
     std::vector<Entry> entries;
     for (auto const& [name, value] : header.items()) {
       if (name == "__metadata__")
@@ -58,18 +83,27 @@ class Reader {
         entries.push_back(parse_entry(name, value));
     }
     check_cover(entries);
-    for (auto const& entry : entries)
-      file.tensors.emplace(entry.name, read_tensor(entry));
-    return file;
+    return entries;
   }
 
- private:
+  void fill(std::uint64_t start, std::span<std::byte> out) const {
+    if (!hash_) return value_or_throw(source_.read(start, out));
+    while (!out.empty()) {
+      auto const block = out.first(std::min(out.size(), kBlockBytes));
+      value_or_throw(source_.read(start, block));
+      hash_->update(block);
+      start += block.size();
+      out = out.subspan(block.size());
+    }
+  }
+
   template <class... Args>
   Error bad(fmt::format_string<Args...> text, Args&&... args) const {
     return error(
         "{} is not a sound safetensors file ({}). Try to copy or "
         "write it again",
-        path_.string(), fmt::format(text, std::forward<Args>(args)...));
+        path_.string(),
+        printable(fmt::format(text, std::forward<Args>(args)...)));
   }
 
   json parse_header() {
@@ -77,15 +111,13 @@ class Reader {
     auto const size = source_.size_bytes();
     if (size < sizeof(length))
       throw bad("{} bytes, shorter than any header", size);
-    value_or_throw(
-        source_.read(0, std::as_writable_bytes(std::span(&length, 1))));
+    fill(0, std::as_writable_bytes(std::span(&length, 1)));
     if (length > kMaxHeaderBytes || length > size - sizeof(length))
       throw bad("the header claims {} bytes, the file has {}", length, size);
     std::string text(length, '\0');
     data_start_ = sizeof(length) + length;
     data_bytes_ = size - data_start_;
-    value_or_throw(
-        source_.read(sizeof(length), std::as_writable_bytes(std::span(text))));
+    fill(sizeof(length), std::as_writable_bytes(std::span(text)));
     std::set<std::string> keys;
     bool repeated = false;
     auto const watch_keys = [&](int depth, json::parse_event_t event,
@@ -159,7 +191,7 @@ class Reader {
     auto tensor = at::empty(entry.shape, at::TensorOptions(entry.type));
     std::span const bytes(static_cast<std::byte*>(tensor.data_ptr()),
                           tensor.nbytes());
-    value_or_throw(source_.read(data_start_ + entry.begin, bytes));
+    fill(data_start_ + entry.begin, bytes);
     if (entry.type == at::kBool && !are_booleans(bytes))
       throw bad("tensor {} holds bytes that are neither true nor false",
                 entry.name);
@@ -168,25 +200,49 @@ class Reader {
 
   PlacedReader const& source_;
   std::filesystem::path const& path_;
+  Xxh64* hash_;
   std::uint64_t data_start_ = 0;
   std::uint64_t data_bytes_ = 0;
 };
 
-}  // namespace
-
-Result<TensorFile> read_safetensors(std::filesystem::path const& path) {
+/// What `body` makes of a reader of `path`.
+template <class Body>
+auto with_reader(std::filesystem::path const& path, Xxh64* hash, Body body)
+    -> Result<decltype(body(std::declval<Reader&>()))> {
   auto const source = PlacedReader::open(path);
   if (!source) return tl::unexpected(source.error());
   try {
-    return Reader(*source).read();
+    Reader reader(*source, hash);
+    return body(reader);
   } catch (Error const& failed) {
     return tl::unexpected(failed);
   } catch (json::exception const& failed) {
     return failure(
         "{} is not a sound safetensors file ({}). Try to copy or "
         "write it again",
-        path.string(), failed.what());
+        path.string(), printable(failed.what()));
   }
+}
+
+}  // namespace
+
+Result<TensorFile> read_safetensors(std::filesystem::path const& path) {
+  return with_reader(path, nullptr,
+                     [](Reader& reader) { return reader.read(); });
+}
+
+Result<HashedTensorFile> read_hashed_safetensors(
+    std::filesystem::path const& path) {
+  Xxh64 hash;
+  return with_reader(path, &hash, [&](Reader& reader) {
+    auto file = reader.read();
+    return HashedTensorFile{std::move(file), hash.digest()};
+  });
+}
+
+Result<TensorFile> read_safetensors_layout(std::filesystem::path const& path) {
+  return with_reader(path, nullptr,
+                     [](Reader& reader) { return reader.read_layout(); });
 }
 
 Result<std::uint64_t> write_safetensors(std::filesystem::path const& path,

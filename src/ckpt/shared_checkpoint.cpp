@@ -8,12 +8,8 @@ namespace {
 
 /// The link points to nothing where a folder was moved or removed by hand.
 void warn_of_dangling_link(CheckpointStore const& store) {
-  std::error_code none;
-  auto const link = store.folder() / "latest";
-  if (std::filesystem::is_symlink(link, none) &&
-      !std::filesystem::exists(link, none))
-    log_warn("{} points to {}, which is not there", link.string(),
-             std::filesystem::read_symlink(link, none).string());
+  if (auto const problem = find_dangling_link(store.folder() / "latest"))
+    log_warn("{}", problem->what());
 }
 
 enum class Verdict : std::int64_t { good, damaged, refused };

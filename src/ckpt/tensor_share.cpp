@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "gasm/base/error.hpp"
+#include "pickle_value.hpp"
 #include "tensor_layout.hpp"
 
 namespace gasm {
@@ -38,7 +39,7 @@ std::map<std::string, TensorSlice> slices_from_text(std::string const& text,
     return slices;
   } catch (json::exception const& failed) {
     throw error("{} does not say what its slices are of ({})", source,
-                failed.what());
+                printable(failed.what()));
   }
 }
 
@@ -48,13 +49,14 @@ void TensorAssembly::add(TensorFile file, std::string const& source) {
     slices = slices_from_text(text.mapped(), source);
   for (auto const& [name, slice] : slices)
     if (!file.tensors.contains(name))
-      throw error("{} lacks the slice {} that its header names", source, name);
+      throw error("{} lacks the slice {} that its header names", source,
+                  printable(name));
   for (auto& [name, tensor] : file.tensors) {
     auto const found = slices.find(name);
     if (found == slices.end()) {
       if (!file_.tensors.emplace(name, tensor).second)
         throw error("{} has the tensor {}, which another file has, too", source,
-                    name);
+                    printable(name));
       continue;
     }
     auto const& slice = found->second;
@@ -67,7 +69,7 @@ void TensorAssembly::add(TensorFile file, std::string const& source) {
       throw error(
           "{} has a slice of {} that is of another shape or type than "
           "its other slices",
-          source, slice.of);
+          source, printable(slice.of));
     wholes_.at(slice.of).pieces.push_back({slice.from, tensor, source});
   }
   file_.metadata.merge(file.metadata);
@@ -76,7 +78,8 @@ void TensorAssembly::add(TensorFile file, std::string const& source) {
 TensorFile TensorAssembly::finish(std::string const& set) {
   for (auto& [name, whole] : wholes_) {
     auto const num_values = count_elements(whole.shape);
-    if (!num_values) throw error("{}: {} is larger than any memory", set, name);
+    if (!num_values)
+      throw error("{}: {} is larger than any memory", set, printable(name));
     std::sort(whole.pieces.begin(), whole.pieces.end(),
               [](auto const& a, auto const& b) {
                 return std::pair(a.from, a.values.numel()) <
@@ -86,19 +89,19 @@ TensorFile TensorAssembly::finish(std::string const& set) {
     for (auto const& piece : whole.pieces) {
       if (piece.from != due)
         throw error("{} has the values of {} from {} on, where {} was due",
-                    piece.source, name, piece.from, due);
+                    piece.source, printable(name), piece.from, due);
       due += piece.values.numel();
     }
     if (due != static_cast<std::int64_t>(*num_values))
-      throw error("{}: {} has {} values, and slices for {}", set, name,
-                  *num_values, due);
+      throw error("{}: {} has {} values, and slices for {}", set,
+                  printable(name), *num_values, due);
     std::vector<at::Tensor> values;
     for (auto const& piece : whole.pieces) values.push_back(piece.values);
     auto const tensor = values.empty()
                             ? at::empty({0}, at::TensorOptions(whole.type))
                             : at::cat(values);
     if (!file_.tensors.emplace(name, tensor.view(whole.shape)).second)
-      throw error("{}: {} is there whole and in slices", set, name);
+      throw error("{}: {} is there whole and in slices", set, printable(name));
     whole.pieces.clear();
   }
   return std::move(file_);

@@ -104,6 +104,7 @@ void load_weights(Communicator const& world, RunConfig const& config,
     agree_call(world, [&] { restore(*newest); });
   } else {
     agree_call(world, [&] {
+      if (auto const problem = find_dangling_link(checkpoint)) throw *problem;
       Checkpoint loaded;
       if (fs::is_directory(checkpoint))
         loaded = value_or_throw(store.load(checkpoint));

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "train_state.hpp"
 
+#include <fmt/format.h>
+
 #include <string_view>
 
+#include "gasm/base/build_info.hpp"
 #include "gasm/base/hash.hpp"
 #include "gasm/models/named_tensors.hpp"
 #include "gasm/models/video_model.hpp"
@@ -15,8 +18,9 @@ std::string const& fact(Checkpoint const& checkpoint, std::string const& name) {
   if (found == checkpoint.facts.end())
     throw error(
         "the checkpoint of step {} lacks the fact '{}' (written by "
-        "another program). Try another run.name",
-        checkpoint.step, name);
+        "another program). Try another run.name, or gasm ckpt info "
+        "RUN/checkpoints/step-{}",
+        checkpoint.step, name, checkpoint.step);
   return found->second;
 }
 
@@ -26,7 +30,7 @@ TensorFile const& file_of(Checkpoint const& checkpoint,
   if (found == checkpoint.files.end())
     throw error(
         "the checkpoint of step {} has no {}.safetensors (incomplete). "
-        "Try an older one",
+        "Try an older one (gasm ckpt ls RUN)",
         checkpoint.step, name);
   return found->second;
 }
@@ -43,6 +47,13 @@ TensorFile file_of(NamedTensors const& state_dict, TrainState const& state,
   return file;
 }
 
+/// Who wrote a checkpoint.
+std::string writer_text() {
+  auto const build = build_info();
+  return fmt::format("{} ({}{})", build.version, build.commit,
+                     build.dirty ? " with changes" : "");
+}
+
 std::string to_fact(std::optional<double> value) {
   return value ? format_exact(*value) : "none";
 }
@@ -56,6 +67,21 @@ std::int64_t count_of(std::string const& fact) {
 }
 
 constexpr std::string_view kFusionPrefix = "gasm_cast.";
+
+/// load_named_tensors of a checkpoint, with what to try if they do not fit.
+void load_tensors(torch::nn::Module& module, TensorMap const& tensors,
+                  std::int64_t step) {
+  try {
+    load_named_tensors(module, tensors,
+                       fmt::format("the checkpoint of step {}", step));
+  } catch (Error const& failed) {
+    throw Error(
+        fmt::format("{}. Try the configuration that it was trained with; gasm "
+                    "ckpt info RUN/checkpoints/step-{} shows what it holds",
+                    failed.what(), step),
+        failed.code());
+  }
+}
 
 /// The tensors whose names begin so, without that.
 TensorMap below(TensorMap const& tensors, std::string_view prefix) {
@@ -101,6 +127,8 @@ std::map<std::string, std::string> checkpoint_facts(TrainState const& state,
       {"ended_early", state.ended_early ? "yes" : "no"},
       {"loss_scale", format_exact(state.loss_scale.value)},
       {"loss_scale_steps", std::to_string(state.loss_scale.steps_since_change)},
+      {"steps_per_epoch", std::to_string(identity.steps_per_epoch)},
+      {"gasm", writer_text()},
       {"ema_updates",
        std::to_string(parts.average ? parts.average->num_updates() : 0)},
       {"skipped", std::to_string(state.skipped.total)},
@@ -171,11 +199,9 @@ bool restore_model(Checkpoint const& checkpoint, std::string const& classes,
         "store's (other names, or in another order). Try a store that was "
         "packed with the labels.json of the training",
         checkpoint.step);
-  auto const source =
-      "the checkpoint of step " + std::to_string(checkpoint.step);
   auto const* const video = dynamic_cast<VideoModel*>(&model);
   if (!video) {  // one piece: all or nothing
-    load_named_tensors(model, file.tensors, source);
+    load_tensors(model, file.tensors, checkpoint.step);
     return true;
   }
   auto const fusion = below(file.tensors, kFusionPrefix);
@@ -183,14 +209,15 @@ bool restore_model(Checkpoint const& checkpoint, std::string const& classes,
   bool const wants_backbones = video->has_backbones();
   if (has_backbones && !wants_backbones)
     throw usage_error(
-        "{} holds backbones of its own, and the features come from those of "
+        "the checkpoint of step {} holds backbones of its own, and the "
+        "features come from those of "
         "the configuration. Try data.source: clips, or to extract features "
         "with its backbones (model.semantic.weights, model.motion.weights)",
-        source);
+        checkpoint.step);
   if (has_backbones || !wants_backbones)
-    load_named_tensors(model, file.tensors, source);
+    load_tensors(model, file.tensors, checkpoint.step);
   else
-    load_named_tensors(*video->fusion(), fusion, source);
+    load_tensors(*video->fusion(), fusion, checkpoint.step);
   return has_backbones || !wants_backbones;
 }
 

@@ -40,6 +40,7 @@ struct RunIdentity {
   std::string train_hash;  ///< of data.train
   std::string val_hash;    ///< of data.val
   std::string classes;     ///< classes_hash
+  std::int64_t steps_per_epoch = 0;
 };
 
 /// Of the class names in order.

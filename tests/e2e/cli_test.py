@@ -26,7 +26,7 @@ PARITY = pathlib.Path(__file__).resolve().parent.parent / "parity"
 COMMANDS = ("synth", "data fetch-check", "data verify", "data pack", "data subset",
             "data stats", "data inspect", "data monitor", "data batches", "data export-wds",
             "data import-wds", "data layout", "extract", "train", "watch", "runs", "eval",
-            "forward", "weights inspect", "bench allreduce", "bench decode", "bench store", "doctor")
+            "ckpt ls", "ckpt info", "ckpt verify", "forward", "weights inspect", "bench allreduce", "bench decode", "bench store", "doctor")
 # Read by a process that has not begun to work, beside its own program: libraries, MPI's start.
 START_BYTES = 4_000_000
 SMALL_SET = ("--level", "S", "--train-draws", "2", "--val-draws", "1", "--test-draws", "1")

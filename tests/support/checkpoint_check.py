@@ -61,6 +61,10 @@ def check_index(path, index):
         wanted = {name for name, where in index["weight_map"].items() if where == file}
         if there != wanted:
             raise Bad(f"{file} holds other tensors: {sorted(there ^ wanted)[:3]}")
+    num_bytes = sum(len(data) for file in set(index["weight_map"].values())
+                    for _, _, data in tensors_of((path.parent / file).read_bytes())[0].values())
+    if num_bytes != index["metadata"]["total_size"]:
+        raise Bad(f"{path.name} speaks of other sizes")
 
 
 def check(folder, known=None):

@@ -31,6 +31,8 @@ def tensors_of(data):
         wanted = math.prod(entry["shape"]) * BITS[entry["dtype"]] // 8
         if begin != end or after - begin != wanted:
             raise Bad(f"{name} at {begin} to {after}, after {end}, of {wanted} bytes")
+        if entry["dtype"] == "BOOL" and max(body[begin:after], default=0) > 1:
+            raise Bad(f"{name} has values that are neither true nor false")
         end = after
     if end != len(body):
         raise Bad(f"{len(body) - end} bytes that belong to no tensor")

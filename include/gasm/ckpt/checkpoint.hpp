@@ -123,6 +123,10 @@ class CheckpointStore {
 std::optional<Checkpoint> load_newest_checkpoint(Communicator const& comm,
                                                  CheckpointStore const& store);
 
+/// Why a link such as `latest` leads nowhere; none if it leads somewhere, or is
+/// no link.
+std::optional<Error> find_dangling_link(std::filesystem::path const& link);
+
 /// The shortest text that reads back to the same double, and back.
 std::string format_exact(double value);
 double parse_exact(std::string const& text);

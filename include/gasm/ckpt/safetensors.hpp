@@ -25,6 +25,20 @@ struct TensorFile {
 /// that names path and reason. Tensors own their memory, on the CPU.
 Result<TensorFile> read_safetensors(std::filesystem::path const& path);
 
+struct HashedTensorFile {
+  TensorFile file;
+  std::uint64_t xxh64 = 0;  ///< of all bytes of the file
+};
+
+/// The same in one pass with the checksum.
+Result<HashedTensorFile> read_hashed_safetensors(
+    std::filesystem::path const& path);
+
+/// The same checks without the values: tensors are on torch's meta device, and
+/// have types and shapes alone. Reads the header, and of the data only
+/// booleans, which not every byte is.
+Result<TensorFile> read_safetensors_layout(std::filesystem::path const& path);
+
 /// Writes `file` and flushes it to the disk. Tensors may be on any device and
 /// have any layout. Data are ordered as the reference writer orders them: by
 /// alignment, largest first, then by name. Same tensors, same bytes.
