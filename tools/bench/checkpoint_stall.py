@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """checkpoint_stall.py [--ranks 1 2] [--saves 5] [--every 12] [--batch 2] [--folder DIR]
-                    [--interval 300] [--set A.B=VALUE ...]
+                    [--interval 300] [--features DIR] [--set A.B=VALUE ...]
 
 How long a checkpoint holds up the training of configs/gasm-cast.yaml on features of random
 backbones: gasm train with a save every so many steps, on each number of ranks, one thread
@@ -22,6 +22,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -126,11 +127,16 @@ def main():
     parser.add_argument("--batch", type=int, default=2, help="clips of a rank and step")
     parser.add_argument("--interval", type=float, default=300.0)
     parser.add_argument("--folder", help="the disk to measure; the system's, if not given")
+    parser.add_argument("--features", help="train and validation.features.h5 of this configuration")
     parser.add_argument("--set", nargs="*", default=[])
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="gasm-stall-", dir=options.folder) as name:
         folder = pathlib.Path(name)
-        recording.make_features(GASM, folder, batch=8)
+        if options.features:
+            for file in pathlib.Path(options.features).glob("*.features.h5"):
+                shutil.copy(file, folder)
+        else:
+            recording.make_features(GASM, folder, batch=8)
         shares = [measure(options, folder, ranks) for ranks in options.ranks]
     sys.exit(max(shares) >= GOAL)
 
