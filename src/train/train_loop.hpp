@@ -162,6 +162,7 @@ class TrainLoop {
   SaveSchedule schedule_;
   std::optional<std::string> resumed_from_;
   std::int64_t saved_step_ = -1;  ///< the step that is in a checkpoint
+  double saved_s_ = 0.0;          ///< when its save began to write
   double save_held_s_ = 0.0;      ///< that its save held up the steps
   Pace pace_;
   PhaseTimes phases_;
