@@ -15,7 +15,7 @@ import gasm_cli  # noqa: E402
 CONFIGS = pathlib.Path(__file__).resolve().parents[2] / "configs"
 GUIDE = ("--config", CONFIGS / "gasm-cast.yaml")
 SHORT = ("--batch", 1, "--steps", 1, "--warm-up", 1)
-PHASES = ("forward_ms", "backward_ms", "comm_ms", "optimizer_ms")
+PHASES = ("forward_ms", "backward_ms", "wait_ms", "optimizer_ms")
 
 
 class BenchTrain(unittest.TestCase):
