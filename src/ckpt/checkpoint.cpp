@@ -224,9 +224,7 @@ Result<void> CheckpointStore::publish(fs::path const& unfinished,
     (void)remove_tree(unfinished);
     return done;
   }
-  done = publish_symlink(folder_ / "latest", name);
-  if (!done) return done;
-  return prune(manifest.step, retention);
+  return settle(manifest.step, retention);
 }
 
 Result<void> CheckpointStore::rescore(
@@ -240,11 +238,14 @@ Result<void> CheckpointStore::rescore(
   manifest->facts = facts;
   if (auto done = write_checkpoint_manifest(path, *manifest); !done)
     return done;
-  return prune(step, retention);
+  return settle(step, retention);
 }
 
-Result<void> CheckpointStore::prune(std::int64_t step,
-                                    Retention const& retention) const {
+Result<void> CheckpointStore::settle(std::int64_t step,
+                                     Retention const& retention) const {
+  // The job that published the step may have been killed before this.
+  auto pointed = publish_symlink(folder_ / "latest", step_name(step));
+  if (!pointed) return pointed;
   // Later steps were passed over when the run went on from an earlier one:
   // they are no measure of what is old, and are replaced when it gets there.
   auto all = list();

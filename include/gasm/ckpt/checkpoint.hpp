@@ -103,7 +103,7 @@ class CheckpointStore {
                        Retention const& retention) const;
 
   /// Gives the step that was published last a score and new facts: its
-  /// manifest alone is written, then `best` and what is kept follow. One rank.
+  /// manifest alone is written, then links and what is kept follow. One rank.
   Result<void> rescore(std::int64_t step, double score,
                        std::map<std::string, std::string> const& facts,
                        Retention const& retention) const;
@@ -112,7 +112,8 @@ class CheckpointStore {
   Result<Checkpoint> load(std::filesystem::path const& step_folder) const;
 
  private:
-  Result<void> prune(std::int64_t step, Retention const& retention) const;
+  /// Points `latest` to the step, and `best`; removes what is not kept.
+  Result<void> settle(std::int64_t step, Retention const& retention) const;
 
   std::filesystem::path folder_;
 };

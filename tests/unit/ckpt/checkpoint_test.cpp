@@ -114,6 +114,18 @@ TEST_F(CheckpointTest, LaterStepsThatWerePassedOverCountNowhere) {
   EXPECT_EQ(steps(store_), (std::vector<std::int64_t>{100}));
 }
 
+TEST_F(CheckpointTest, AScoreComesAfterAJobThatWasKilledBeforeTheLinks) {
+  save(4);
+  save(6);
+  auto const latest = store_.folder() / "latest";
+  fs::remove(latest);
+  fs::create_symlink("step-4", latest);
+  ASSERT_TRUE(store_.rescore(6, 0.9, {}, {.keep_last = 1, .keep_best = 1}));
+  EXPECT_EQ(steps(store_), (std::vector<std::int64_t>{6}));
+  EXPECT_EQ(fs::read_symlink(latest), "step-6");
+  EXPECT_EQ(fs::read_symlink(store_.folder() / "best"), "step-6");
+}
+
 TEST_F(CheckpointTest, DamagedOnesArePassedOver) {
   Retention const retention{.keep_last = 9, .keep_best = 1};
   for (int step = 1; step <= 5; ++step) save(step, {}, retention);
