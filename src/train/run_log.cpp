@@ -139,7 +139,7 @@ Result<void> RunLog::write_step(StepReport const& report) {
   if (report.mfu) add("mfu", *report.mfu);
   add("memory_mb", static_cast<double>(resident_bytes()) * 1e-6);
   if (record_s_ > 0) add("record_ms", 1e3 * record_s_);
-  auto const written = write_line(std::move(line));
+  auto written = write_line(std::move(line));
   record_s_ = monotonic_s() - begin_s;
   return written;
 }
