@@ -14,6 +14,7 @@
 #include "gasm/base/duration_text.hpp"
 #include "gasm/ckpt/element_type.hpp"
 #include "plain_text.hpp"
+#include "tensor_totals.hpp"
 
 namespace gasm {
 namespace {
@@ -89,20 +90,6 @@ std::string row_of(CheckpointListing const& listing,
   return fmt::format("\n{:>9}  {:>8}  {:>9}  {:>9}  {:>12}  {:>5}  {}{}",
                      listed.step, epoch, score, size, age, ranks,
                      state_text(listed), links_to(listing, listed));
-}
-
-struct Totals {
-  std::int64_t num_values = 0;
-  std::uint64_t num_bytes = 0;
-};
-
-Totals totals_of(TensorFile const& file) {
-  Totals totals;
-  for (auto const& [name, tensor] : file.tensors) {
-    totals.num_values += tensor.numel();
-    totals.num_bytes += tensor.nbytes();
-  }
-  return totals;
 }
 
 std::string tensors_text(TensorFile const& file) {

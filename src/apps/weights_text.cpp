@@ -11,25 +11,12 @@
 #include "gasm/ckpt/element_type.hpp"
 #include "gasm/ckpt/tensor_stats.hpp"
 #include "plain_text.hpp"
+#include "tensor_totals.hpp"
 
 namespace gasm {
 namespace {
 
 using json = nlohmann::ordered_json;
-
-struct Totals {
-  std::int64_t num_parameters = 0;
-  std::uint64_t num_bytes = 0;
-};
-
-Totals totals_of(TensorFile const& file) {
-  Totals totals;
-  for (auto const& [name, tensor] : file.tensors) {
-    totals.num_parameters += tensor.numel();
-    totals.num_bytes += tensor.nbytes();
-  }
-  return totals;
-}
 
 std::string shortened(std::string_view text) {
   constexpr std::size_t max_bytes = 200;
@@ -65,7 +52,7 @@ std::string weights_text(WeightsView const& view) {
   auto text =
       fmt::format("{}: {}, {} tensors, {} parameters, {} bytes", view.path,
                   name_of(view.format), view.file.tensors.size(),
-                  totals.num_parameters, totals.num_bytes);
+                  totals.num_values, totals.num_bytes);
   for (auto const& [key, value] : view.file.metadata)
     text += fmt::format("\n  {} = {}", plain(key), shortened(plain(value)));
   for (auto const& [name, tensor] : view.file.tensors)
@@ -89,7 +76,7 @@ std::string weights_json(WeightsView const& view) {
   json const all = {{"file", view.path},
                     {"format", name_of(view.format)},
                     {"num_tensors", view.file.tensors.size()},
-                    {"num_parameters", totals.num_parameters},
+                    {"num_parameters", totals.num_values},
                     {"num_bytes", totals.num_bytes},
                     {"metadata", view.file.metadata},
                     {"tensors", std::move(tensors)}};

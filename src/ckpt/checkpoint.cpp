@@ -19,9 +19,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Of the name of a step's old folder while the new one takes its place.
-constexpr auto kReplaced = kReplacedStep;
-
 bool is_unfinished(fs::path const& path) {
   return path.filename().string().find(".tmp-") != std::string::npos;
 }
@@ -69,7 +66,8 @@ Result<void> put_beside(fs::path const& temporary, fs::path const& final_path,
 Result<void> put_in_place(fs::path const& temporary,
                           fs::path const& final_path) {
   std::error_code none;
-  auto const replaced = fs::path(final_path.string() + std::string(kReplaced));
+  auto const replaced =
+      fs::path(final_path.string() + std::string(kReplacedStep));
   if (!fs::exists(final_path, none)) {
     if (auto done = publish_rename(temporary, final_path); !done) return done;
   } else {
@@ -89,7 +87,7 @@ Result<void> put_in_place(fs::path const& temporary,
 /// Of a step folder that was replaced when its job was killed.
 void tidy_replaced(fs::path const& replaced) {
   auto name = replaced.filename().string();
-  name.resize(name.size() - kReplaced.size());
+  name.resize(name.size() - kReplacedStep.size());
   if (!step_of(name)) return;
   auto const final_path = replaced.parent_path() / name;
   std::error_code none;
@@ -158,8 +156,8 @@ std::vector<CheckpointInfo> CheckpointStore::list() const {
   for (auto const& entry : fs::directory_iterator(folder_, why)) {
     auto name = entry.path().filename().string();
     // Between two renames the old folder of a step has this name alone.
-    if (name.ends_with(kReplaced)) {
-      name.resize(name.size() - kReplaced.size());
+    if (name.ends_with(kReplacedStep)) {
+      name.resize(name.size() - kReplacedStep.size());
       if (fs::exists(folder_ / name, why)) continue;
     }
     auto const step = step_of(name);
@@ -207,7 +205,7 @@ Result<void> CheckpointStore::prepare(fs::path const& unfinished) const {
 void CheckpointStore::tidy() const {
   remove_leftovers(folder_, {});
   for (auto const& path : entries_of(folder_)) {
-    if (path.string().ends_with(kReplaced))
+    if (path.string().ends_with(kReplacedStep))
       tidy_replaced(path);
     else if (step_of(path.filename().string()))
       remove_leftovers(path, {});

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
-#include <set>
 #include <string_view>
 
 #include "checkpoint_manifest.hpp"
@@ -96,13 +95,6 @@ std::uint64_t CheckpointSummary::num_bytes() const {
   std::uint64_t sum = 0;
   for (auto const& file : files) sum += file.num_bytes;
   return sum;
-}
-
-std::vector<std::string> CheckpointSummary::sets() const {
-  std::set<std::string> names;
-  for (auto const& file : files)
-    if (!file.set.empty()) names.insert(file.set);
-  return {names.begin(), names.end()};
 }
 
 std::optional<std::int64_t> CheckpointSummary::steps_per_epoch() const {

@@ -48,7 +48,6 @@ struct CheckpointSummary {
   double written_s = 0;     ///< Unix time
 
   std::uint64_t num_bytes() const;
-  std::vector<std::string> sets() const;
   /// Of the facts: none in checkpoints that were written before there were
   /// such.
   std::optional<std::int64_t> steps_per_epoch() const;
