@@ -115,7 +115,7 @@ std::string set_text(std::string const& set, TensorFile const& file,
 
 std::string summary_text(CheckpointSummary const& summary) {
   auto text = fmt::format(
-      "\n  step {}, format {}, by {} ranks, written {}, score {}", summary.step,
+      "\n  step {}, format {}, ranks {}, written {}, score {}", summary.step,
       summary.format, summary.num_ranks, time_text(summary.written_s),
       summary.score ? fmt::format("{}", *summary.score) : "none");
   if (auto const steps = summary.steps_per_epoch())

@@ -36,8 +36,7 @@ std::string build_text() {
   auto const build = build_info();
   return "Build\n" +
          row("gasm", build.version + " (" + build.build_type + ")") +
-         row("commit", build.commit + (build.dirty ? " with changes" : "")) +
-         row("compiler", build.compiler);
+         row("commit", commit_text(build)) + row("compiler", build.compiler);
 }
 
 std::string torch_text(MachineInfo const& machine) {

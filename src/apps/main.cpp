@@ -33,9 +33,8 @@ std::string help_text() {
 
 std::string version_text() {
   auto const build = build_info();
-  return fmt::format("gasm {} ({}{}, {}, {})", build.version, build.commit,
-                     build.dirty ? " with changes" : "", build.build_type,
-                     build.compiler);
+  return fmt::format("gasm {} ({}, {}, {})", build.version, commit_text(build),
+                     build.build_type, build.compiler);
 }
 
 [[noreturn]] void fail_unknown(std::vector<std::string> const& words) {

@@ -10,4 +10,8 @@ BuildInfo build_info() {
   return {kVersion, kCommit, kDirty, kBuildType, kCompiler};
 }
 
+std::string commit_text(BuildInfo const& build) {
+  return build.commit + (build.dirty ? " with changes" : "");
+}
+
 }  // namespace gasm

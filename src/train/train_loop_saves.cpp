@@ -56,7 +56,8 @@ void TrainLoop::save(RunLog& log) {
   phases_.checkpoint_s += save_held_s_;
   schedule_.restart();
   // A validation may take long, and a run that ends is not to come back.
-  if (stop_agreed_ || is_evaluation_due() || !has_steps_left())
+  if (!parts_.config.checkpoint.async || stop_agreed_ || is_evaluation_due() ||
+      !has_steps_left())
     wait_for_save(log);
 }
 

@@ -50,8 +50,7 @@ TensorFile file_of(NamedTensors const& state_dict, TrainState const& state,
 /// Who wrote a checkpoint.
 std::string writer_text() {
   auto const build = build_info();
-  return fmt::format("{} ({}{})", build.version, build.commit,
-                     build.dirty ? " with changes" : "");
+  return fmt::format("{} ({})", build.version, commit_text(build));
 }
 
 std::string to_fact(std::optional<double> value) {

@@ -399,7 +399,7 @@ class Trained(TrainCase, Case):
         self.assertEqual(found["sets"]["model"]["metadata"], metadata)
         code, out, _ = ckpt("info", "--tensors", folder)
         self.assertEqual(code, 0)
-        for words in (f"step {STEPS}, format 2, by 2 ranks", "step 2 of 3 in it",
+        for words in (f"step {STEPS}, format 2, ranks 2", "step 2 of 3 in it",
                       f"experiment = {manifest['facts']['experiment']}", "exp_avg.head"):
             self.assertIn(words, re.sub(r"exp_avg\.\S*head", "exp_avg.head", out))
 

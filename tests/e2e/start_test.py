@@ -261,6 +261,13 @@ class Policy(TrainCase):
         self.assertEqual(steps, list(range(1, 13)))
         self.assertNotIn("from now on", out)
 
+    def test_training_waits_for_them(self):
+        _, out = self.saved("waiting", {"checkpoint.async": "false", "checkpoint.every_steps": 3})
+        saves = re.findall(r"published after (\S+) s, held up the steps for (\S+) s", out)
+        self.assertEqual(len(saves), 4, out)
+        for published_s, held_s in saves:
+            self.assertGreaterEqual(float(held_s), float(published_s) - 0.006)
+
     def test_needs_to_know_how_often_it_fails(self):
         for ranks in (0, 2):
             _, out = self.train("unknown", {"checkpoint.interval": "auto",

@@ -16,4 +16,7 @@ struct BuildInfo {
 
 BuildInfo build_info();
 
+/// The commit, and whether something was changed since.
+std::string commit_text(BuildInfo const& build);
+
 }  // namespace gasm

@@ -20,6 +20,7 @@ struct CheckpointConfig {
   double every_minutes = 5;
   SaveInterval interval = SaveInterval::fixed;
   double mtbf_hours = 0;
+  bool async = true;
   int keep_last = 2;
   int keep_best = 1;
   std::int64_t keep_every = 0;
@@ -41,6 +42,11 @@ struct CheckpointConfig {
             "Mean time between failures of the whole job, in hours (of a node, "
             "divided by the number of nodes); interval: auto needs it.",
             between(0, 1e6));
+    v.field("async", self.async,
+            "true: steps go on while a checkpoint is written; a job that dies "
+            "then loses the steps since the one before, at most two intervals. "
+            "false: they wait until it is written; at most one interval is "
+            "lost.");
     v.field("keep_last", self.keep_last, "Newest checkpoints that are kept.",
             between(1, 1 << 20));
     v.field("keep_best", self.keep_best,
