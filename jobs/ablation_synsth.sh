@@ -88,14 +88,14 @@ sizes_of() {
       ;;
     full-M)
       train_draws=750 val_draws=50 texture_draws=4000 motion_draws=250
-      texture_epochs=24 motion_epochs=4 fusion_epochs=4
+      texture_epochs=24 motion_epochs=4 fusion_epochs=5
       # At 1e-3 the distance bias has grown too little when the epochs are over.
       fusion_lr=3.0e-3
       # From single frames the fusion learned how its few hundred draws look. All
       # 18 frames of a clip become one map.
       of_level=(--set "model.semantic.frames=[$(seq -s ", " 0 17)]"
         --set model.semantic.frame_pool=mean
-        --set model.fusion.cross_bias_start=2.0 --set optim.weight_decay=0.3)
+        --set model.fusion.cross_bias_start=2.0)
       ;;
     quick-S)
       train_draws=300 val_draws=100 texture_draws=400 motion_draws=400
