@@ -47,6 +47,9 @@ std::string torch_text(MachineInfo const& machine) {
                                       torch.num_devices == 1 ? "" : "s");
   // A driver that goes unused is worth a look; a machine without one is not.
   return row("LibTorch", torch.version) +
+         row("fp32", torch.multiplies_with_onednn
+                         ? "linear maps by oneDNN, faster here than MKL"
+                         : "linear maps by the BLAS that is built in") +
          row(!machine.has_gpu_driver || torch.num_devices > 0, "CUDA", cuda);
 }
 

@@ -5,6 +5,8 @@
 #include <torch/cuda.h>
 #include <torch/version.h>
 
+#include "gasm/models/linear.hpp"
+
 namespace gasm {
 
 TorchInfo torch_info() {
@@ -16,6 +18,7 @@ TorchInfo torch_info() {
     dlclose(loaded);
   }
   info.num_devices = static_cast<unsigned char>(torch::cuda::device_count());
+  info.multiplies_with_onednn = multiplies_with_onednn();
   return info;
 }
 

@@ -21,7 +21,7 @@ at::Tensor AttentionPool::forward(at::Tensor const& x, TraceScope const& trace,
                                        key_->weight.view({heads_, d, dim})) /
                             std::sqrt(static_cast<double>(d));
   at::Tensor const weight =
-      at::linear(x, wanted.squeeze(1)).softmax(1).transpose(1, 2);
+      linear_map(x, wanted.squeeze(1), {}).softmax(1).transpose(1, 2);
   trace.record(name, weight);
   at::Tensor const mixed = at::matmul(weight, x).transpose(0, 1);
   at::Tensor const value = value_->weight.view({heads_, d, dim});

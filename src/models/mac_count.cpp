@@ -78,6 +78,8 @@ std::unique_ptr<at::ObserverContext> begin_call(
     *counter += product_macs(tensor(0), tensor(1));
   else if (name == "aten::addmm" || name == "aten::baddbmm")
     *counter += product_macs(tensor(1), tensor(2));
+  else if (name == "mkldnn::_linear_pointwise")  // b stands transposed
+    *counter += product_macs(tensor(0), tensor(1).t());
   else if (is_attention(name))
     *counter += attention_macs(tensor(0), tensor(1), tensor(2));
   else if (is_attention_backward(name))

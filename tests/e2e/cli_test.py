@@ -125,7 +125,7 @@ class Help(Case):
         for ranks in (0, 2):
             out = self.good("doctor", ranks=ranks)
             for word in ("commit", "Open MPI", "MPI_THREAD_", "HDF5", "parallel", "FFmpeg",
-                         "libavcodec", "LibTorch", "CUDA", "CPUs", "memory", "temporary",
+                         "libavcodec", "LibTorch", "fp32", "CUDA", "CPUs", "memory", "temporary",
                          "fs_ufs_lock_algorithm", "NCCL"):
                 self.assertIn(word, out)
             self.assertEqual(out.count("LibTorch"), 1)
