@@ -6,7 +6,7 @@
 namespace gasm {
 
 /// Attention of q, k, v [A, heads, T, d] over T, scaled by 1 / sqrt(d),
-/// computed in whichever of two ways the device does faster.
+/// computed in whichever way the device does fastest.
 at::Tensor attend(at::Tensor const& q, at::Tensor const& k,
                   at::Tensor const& v);
 

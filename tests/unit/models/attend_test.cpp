@@ -86,7 +86,8 @@ INSTANTIATE_TEST_SUITE_P(
                     // More scores than are made at a time, in uneven parts.
                     Case{"long_rows", 5, 1, 1300, 8, at::kBFloat16, 0.02},
                     Case{"half", 2, 3, 300, 8, at::kHalf, 0.01},
-                    Case{"single", 2, 3, 300, 8, at::kFloat, 1e-5}),
+                    Case{"single", 2, 3, 300, 8, at::kFloat, 1e-5},
+                    Case{"single_long", 2, 3, 600, 32, at::kFloat, 1e-5}),
     [](auto const& with) { return with.param.name; });
 
 }  // namespace
