@@ -76,7 +76,10 @@ class Scrutiny {
     std::vector<fs::path> unlisted;
     for (auto const& entry : fs::directory_iterator(folder_, none)) {
       auto const name = entry.path().filename().string();
-      if (name != "manifest.json" && !manifest_.files.contains(name))
+      // What a kill left of a manifest on its way; the next start removes it.
+      bool const is_leftover = name.starts_with("manifest.json.tmp-");
+      if (name != "manifest.json" && !is_leftover &&
+          !manifest_.files.contains(name))
         unlisted.push_back(entry.path());
     }
     std::sort(unlisted.begin(), unlisted.end());

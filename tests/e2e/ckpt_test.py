@@ -306,6 +306,11 @@ class Made(Case):
         self.assertEqual([(one["step"], one["unfinished"]) for one in listed],
                          [(5, False), (6, False), (7, False), (7, True), (9, True)])
 
+    def test_a_manifest_on_its_way_does_no_harm(self):
+        (self.step / "manifest.json.tmp-123").write_text("{")
+        self.verdict(0, self.step)
+        checkpoint_check.check(self.step)
+
     def test_names_that_would_write_to_the_terminal(self):
         tensors = {HOSTILE: floats(1, 2), "b": floats(1)}
         write_listed(self.shard("optimizer"), safetensors(

@@ -80,7 +80,9 @@ def check(folder, known=None):
     if folder.name.removesuffix(REPLACED) != f"step-{manifest['step']}":
         raise Bad(f"{folder.name} holds step {manifest['step']}")
     listed = listed_files(manifest)
-    there = {path.name for path in folder.iterdir()}
+    # A kill may leave a manifest on its way there, until the next start.
+    there = {path.name for path in folder.iterdir()
+             if not path.name.startswith("manifest.json.tmp-")}
     if there != {*listed, "manifest.json"}:
         raise Bad(f"{folder.name} holds {sorted(there)}, its manifest lists {sorted(listed)}")
     known = set() if known is None else known
