@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """backbone_peers.py [--only NAME ...] [--threads 1] [--repeat 3] [--passes 3]
+                  [--precision fp32 bf16]
 
 The forward pass of each backbone beside its Python reference under PyTorch eager: the
 same sizes, batch, threads and number format, random weights, the programs alternating so
@@ -162,7 +163,7 @@ def compare(name, options, environment):
     peer = subprocess.Popen(
         [torch_python(), __file__, "--reference", name, "--passes", str(options.passes)],
         env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    for precision in PRECISIONS:
+    for precision in options.precision:
         ours, theirs = [], []
         for _ in range(options.repeat):
             found = run_gasm(config, batch, precision, options.passes, environment)
@@ -188,6 +189,7 @@ def main():
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--passes", type=int, default=3)
+    parser.add_argument("--precision", nargs="+", choices=PRECISIONS, default=list(PRECISIONS))
     parser.add_argument("--reference", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.reference:
