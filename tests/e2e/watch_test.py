@@ -148,7 +148,7 @@ class Watch(TrainCase):
         told = self.folder / "told.txt"
         sets = {"train.steps": 60, "train.eval_every_epochs": 1, "alerts.loss_spike": 0.01,
                 "alerts.top1_drop": 0.01, "alerts.data_wait": 0, "alerts.cooldown_s": 0,
-                "optim.lr": 0.02, "alerts.command":
+                "optim.lr": 1e-4, "alerts.command":
                 f"'echo $GASM_ALERT_KIND $GASM_ALERT_STEP >> {told}'"}
         run, out = self.train("alerts", sets)
         expected = decided_again(lines_of(run.path / "metrics.jsonl"), 0.01, 0.01, 0)
