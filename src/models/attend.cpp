@@ -43,7 +43,7 @@ at::Tensor attend_by_maps(at::Tensor const& q, at::Tensor const& k,
                           at::Tensor const& v) {
   at::Tensor const keys = k.contiguous();
   at::Tensor const values = v.transpose(1, 2).contiguous();
-  at::Tensor const mixed = at::empty(q.sizes(), q.options());
+  at::Tensor mixed = at::empty(q.sizes(), q.options());
   for (std::int64_t i = 0; i < q.size(0); ++i)
     mixed[i] =
         linear_map(linear_map(q[i], keys[i], {}).softmax(-1), values[i], {});
