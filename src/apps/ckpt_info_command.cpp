@@ -57,7 +57,7 @@ int run_ckpt_info(Arguments const& arguments) {
        .notes = "Other formats of weights: gasm weights inspect."});
   line.flag("json", as_json, "Print one line of JSON, tensors included.");
   line.flag("tensors", with_tensors, "A line for each tensor, too.");
-  line.add_files(paths, "Run folder, step folder, or file of safetensors.");
+  line.add_paths(paths, "Run folder, step folder, or file of safetensors.");
   if (printed_help(line, arguments)) return 0;
   return run_guarded_serial([&] {
     line.parse(arguments.words);

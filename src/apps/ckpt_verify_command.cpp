@@ -40,7 +40,7 @@ int run_ckpt_verify(Arguments const& arguments) {
        .notes = "Ends with 4 if anything is bad. A bad checkpoint is passed "
                 "over at the next\nstart, and may be removed by hand."});
   line.flag("json", as_json, "Print one line of JSON.");
-  line.add_files(paths,
+  line.add_paths(paths,
                  "Run folder (all of its checkpoints), step folder, file of "
                  "weights.");
   if (printed_help(line, arguments)) return 0;

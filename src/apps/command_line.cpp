@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/algorithm/string/case_conv.hpp>
 #include <cstdio>
 #include <cstdlib>
 #include <sstream>
@@ -47,6 +48,12 @@ void CommandLine::add_files(std::vector<std::string>& target,
                             std::string const& help) {
   files_ = &target;
   files_help_ = help;
+}
+
+void CommandLine::add_paths(std::vector<std::string>& target,
+                            std::string const& help) {
+  add_files(target, help);
+  files_word_ = "path";
 }
 
 void CommandLine::add_folders(std::vector<std::string>& target,
@@ -123,7 +130,7 @@ void CommandLine::parse(std::vector<std::string> const& words) const {
 std::string CommandLine::help() const {
   std::ostringstream options;
   options << options_;
-  auto const word = files_word_ == "file" ? "FILE" : "FOLDER";
+  auto const word = boost::to_upper_copy(files_word_);
   auto const files = files_ == nullptr    ? std::string()
                      : fewest_files_ == 0 ? fmt::format(" [{}...]", word)
                                           : fmt::format(" {}...", word);

@@ -66,6 +66,8 @@ class CommandLine {
                 char const* meta, std::string const& help);
   /// Words without an option; at least one must be there.
   void add_files(std::vector<std::string>& target, std::string const& help);
+  /// The same of files and folders.
+  void add_paths(std::vector<std::string>& target, std::string const& help);
   /// The same of folders, which need not be there if `at_least` is 0.
   void add_folders(std::vector<std::string>& target, std::string const& help,
                    std::size_t at_least);

@@ -80,6 +80,8 @@ class ValueReader {
     }
     T present{};
     read(present);
+    if constexpr (std::is_same_v<T, std::string>)
+      if (present.empty()) refuse("must not be empty. Try null.");
     value = std::move(present);
   }
 

@@ -30,9 +30,10 @@ std::vector<std::string> environment(
     if (!is_of_launcher(*entry)) all.emplace_back(*entry);
   // The last one of a name would lose against one that was there before.
   for (auto const& [name, value] : variables) {
+    auto const prefix = name + "=";
     std::erase_if(all,
-                  [&](auto const& old) { return old.starts_with(name + "="); });
-    all.push_back(name + "=" + value);
+                  [&](auto const& old) { return old.starts_with(prefix); });
+    all.push_back(prefix + value);
   }
   return all;
 }

@@ -45,7 +45,7 @@ DeviceGradientSum::DeviceGradientSum(
     GradientSumOptions const& options)
     : world_(world),
       collective_(collective),
-      side_(std::move(side)),
+      side_(side),
       options_(options),
       norms_(std::move(norms)),
       num_statistics_(num_statistics(norms_)),

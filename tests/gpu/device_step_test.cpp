@@ -91,7 +91,8 @@ struct Case {
 class GpuStep : public testing::TestWithParam<Case> {
  protected:
   void SetUp() override {
-    auto const num_devices = static_cast<int>(torch::cuda::device_count());
+    int const num_devices =
+        static_cast<unsigned char>(torch::cuda::device_count());
     if (num_devices < test_world().size())
       GTEST_SKIP() << "needs a GPU a rank (" << num_devices << " found"
                    << (is_cuda_linked() ? "" : ", CUDA is not linked") << ")";

@@ -125,6 +125,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadInput{"data: {train: null}",
                  "f.yaml:1:8: ", "must be text (it is null)"},
         BadInput{"run: {name: ''}", "f.yaml:1:13: ", "must not be empty"},
+        BadInput{"model: {semantic: {weights: ''}}",
+                 "f.yaml:1:29: ", "must not be empty. Try null."},
         BadInput{"model: {fusion: {kind: bcats}}", "f.yaml:1:24: ",
                  "bcast, cross, concat, late, semantic, motion (it is "
                  "\"bcats\"). Did you mean bcast?"},
